@@ -1,0 +1,21 @@
+"""Benchmarks as commands: ``python -m annot bench NAME --json``. Each measures ours and, where it makes a claim, a baseline in one run.
+
+Must not be imported by anything but the command line.
+"""
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+from annot.errors import UnknownName
+
+
+def names() -> list[str]:
+    return sorted(module.name for module in iter_modules(__path__))
+
+
+def run_bench(name: str, arguments: list[str]) -> int:
+    """Run one benchmark's ``main(arguments)``. Raises UnknownName."""
+    if name not in names():
+        raise UnknownName("benchmark", name, names())
+    code: int = import_module(f"annot.bench.{name}").main(arguments)
+    return code

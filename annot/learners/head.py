@@ -1,0 +1,114 @@
+"""The cheap classifier on cached vectors: a linear map with softmax, or a sigmoid per label where several may hold.
+
+Scoring is numpy alone; fitting uses scikit-learn. Must not load torch or touch a text.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from annot.errors import BadInput
+
+# Inverse strength of the L2 penalty; see CHOICE below the code for how it was found.
+PENALTY = 10.0
+CHUNK = 65_536
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Head:
+    """A fitted head: ``weights`` (k, d) and ``bias`` (k,), float32; a bias of minus infinity marks a label never seen."""
+
+    weights: NDArray[np.float32]
+    bias: NDArray[np.float32]
+    exclusive: bool
+
+    def proba(self, vectors: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Return probabilities (m, k) for vectors (m, d), read a chunk at a time, so a memory-mapped pool of any size will do.
+
+        Exclusive: rows sum to 1. A label never seen in training has probability 0.
+        """
+        out = np.empty((len(vectors), len(self.bias)), np.float32)
+        for start in range(0, len(vectors), CHUNK):
+            logits = np.asarray(vectors[start : start + CHUNK], np.float32) @ self.weights.T + self.bias
+            out[start : start + CHUNK] = _softmax(logits) if self.exclusive else _sigmoid(logits)
+        return out
+
+    def to_arrays(self) -> dict[str, NDArray[np.generic]]:
+        """Return what ``np.savez`` stores."""
+        return {"weights": self.weights, "bias": self.bias, "exclusive": np.array(self.exclusive)}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, NDArray[np.generic]]) -> "Head":
+        """Build from ``to_arrays`` or from the file it was saved to."""
+        return cls(arrays["weights"].astype(np.float32), arrays["bias"].astype(np.float32), bool(arrays["exclusive"]))
+
+
+def fit(
+    vectors: NDArray[np.floating],
+    targets: NDArray[np.floating],
+    exclusive: bool,
+    weights: NDArray[np.floating] | None = None,
+    seed: int = 0,
+) -> Head:
+    """Fit a regularised logistic regression.
+
+    ``vectors`` (n, d) L2-normalised; ``targets`` (n, k) in 0..1, indicators or soft: a soft row counts as a share of an example for
+    each label; ``weights`` (n,) at least 0, None for all 1. ``seed`` is kept for heads that draw; this one is deterministic.
+    Raises BadInput where nothing can be learned: no rows, or no label on any.
+    """
+    x, y = np.asarray(vectors, np.float32), np.asarray(targets, np.float64)
+    share = np.ones(len(x)) if weights is None else np.asarray(weights, np.float64)
+    if not (x.ndim == y.ndim == 2 and len(x) == len(y) == len(share)):
+        raise BadInput(f"Vectors {x.shape}, targets {y.shape} and weights {share.shape} do not belong together.")
+    seen = (y * share[:, None]).sum(axis=0) > 0
+    if not len(x) or (exclusive and not seen.any()):
+        raise BadInput("A head needs at least one labelled item.")
+    return _fit_exclusive(x, y * share[:, None], seen) if exclusive else _fit_each(x, y, share)
+
+
+def _fit_exclusive(x: NDArray[np.float32], mass: NDArray[np.float64], seen: NDArray[np.bool_]) -> Head:
+    coef = np.zeros((len(seen), x.shape[1]), np.float32)
+    bias = np.where(seen, 0, -np.inf).astype(np.float32)
+    if seen.sum() > 1:
+        row, label = np.nonzero(mass)
+        found, offset = _logistic(x[row], label, mass[row, label])
+        if seen.sum() == 2:  # scikit-learn gives one line for two classes: the odds of the second
+            found, offset = np.vstack([-found / 2, found / 2]), np.concatenate([-offset / 2, offset / 2])
+        coef[seen], bias[seen] = found, offset
+    return Head(coef, bias, True)
+
+
+def _fit_each(x: NDArray[np.float32], y: NDArray[np.float64], share: NDArray[np.float64]) -> Head:
+    k = y.shape[1]
+    coef, bias = np.zeros((k, x.shape[1]), np.float32), np.full(k, -np.inf, np.float32)
+    for label in range(k):
+        yes, no = y[:, label] * share, (1 - y[:, label]) * share
+        if yes.sum() > 0 and no.sum() > 0:
+            rows = np.concatenate([np.flatnonzero(yes), np.flatnonzero(no)])
+            sides = np.repeat([1, 0], [np.count_nonzero(yes), np.count_nonzero(no)])
+            found, offset = _logistic(x[rows], sides, np.where(sides == 1, yes[rows], no[rows]))
+            coef[label], bias[label] = found[0], offset[0]
+        elif yes.sum() > 0:
+            bias[label] = np.log((yes.sum() + 0.5) / 0.5)
+    return Head(coef, bias, False)
+
+
+def _logistic(
+    x: NDArray[np.float32], classes: NDArray[np.integer], share: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(C=PENALTY, max_iter=300, tol=1e-3).fit(x, classes, share)
+    return model.coef_, model.intercept_
+
+
+def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
+    found: NDArray[np.float32] = raised / raised.sum(axis=1, keepdims=True)
+    return found
+
+
+def _sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    found: NDArray[np.float32] = np.exp(-np.logaddexp(np.float32(0), -logits))
+    return found

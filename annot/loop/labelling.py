@@ -1,0 +1,132 @@
+"""What an annotator does: hand in answers and get the next items. Constant time in the size of the pool.
+
+Must not load a model: guesses and reasons come from rows the worker wrote.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from annot.errors import BadInput
+from annot.records import Event, Kind, Lease, Project, Relation, Split, User
+from annot.settings import ProjectSettings
+from annot.store import Store
+
+MOST_EVENTS = 500
+MOST_ITEMS = 50
+LONGEST_NOTE = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """``labelled`` and ``pool`` count items of the pool, ``mine_today`` this person's answers since midnight UTC."""
+
+    mine_today: int
+    labelled: int
+    pool: int
+
+
+@dataclass(frozen=True, slots=True)
+class Staleness:
+    """Which model ranked the queue, with how many labels, and how many labels came since."""
+
+    model: int
+    labels: int
+    behind: int
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    saved: list[str]
+    refused: list[tuple[str, str]]
+    leases: list[Lease]
+    stale: list[int]
+    progress: Progress
+    ranking: Staleness | None
+
+
+def sync(store: Store, project: Project, user: User, tab: str, *, events: Sequence[Event], hold: Sequence[int], want: int) -> Synced:
+    """Store the events, then fill the tab up to ``want`` leased items. Raises BadInput on a request no panel makes."""
+    if not 0 < len(tab) <= 100:
+        raise BadInput("A tab id has 1 to 100 characters.")
+    if len(events) > MOST_EVENTS or len(hold) > 4 * MOST_ITEMS:
+        raise BadInput(f"Send at most {MOST_EVENTS} events and {4 * MOST_ITEMS} held leases at once.")
+    settings = ProjectSettings.parse(project.settings)
+    now = time.time()
+    saved, refused = [], []
+    if events:
+        for event, why in zip(events, store.answers.record(project.id, user.id, events, now), strict=True):
+            if why is None:
+                saved.append(event.uid)
+            else:
+                refused.append((event.uid, why))
+    leases, stale = store.queue.hold(
+        project.id,
+        user.id,
+        tab,
+        hold,
+        want=max(0, min(want, MOST_ITEMS)),
+        seconds=settings.lease_minutes * 60,
+        overlap=settings.overlap,
+        now=now,
+    )
+    ranking = staleness(store, project.id)
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
+    labelled = ranking.labels + ranking.behind if ranking else store.answers.labels_since(project.id, 0)
+    progress = Progress(store.answers.count_by(project.id, user.id, midnight), labelled, store.items.count(project.id, Split.POOL))
+    return Synced(saved, refused, leases, stale, progress, ranking)
+
+
+def staleness(store: Store, project: int) -> Staleness | None:
+    stamp = store.queue.ranking(project)
+    if stamp is None:
+        return None
+    ranking, last_event = stamp
+    return Staleness(ranking.model, ranking.labels, store.answers.labels_since(project, last_event))
+
+
+def parse_event(raw: object) -> Event:
+    """Build an event from a JSON value. Raises BadInput naming the field and what was expected."""
+    if not isinstance(raw, dict):
+        raise BadInput("An event is a JSON object.")
+    try:
+        event = Event(
+            uid=_text(raw, "uid", 8, 100),
+            kind=Kind(str(raw.get("kind"))),
+            item=_whole(raw, "item"),
+            labels=tuple(_whole({"labels": one}, "labels") for one in raw.get("labels") or ()),
+            relation=Relation(str(raw.get("relation") or Relation.IS)),
+            lease=None if raw.get("lease") is None else _whole(raw, "lease"),
+            target=None if raw.get("target") is None else _text(raw, "target", 8, 100),
+            note="" if raw.get("note") is None else _text(raw, "note", 0, LONGEST_NOTE),
+            shown_at=_number(raw, "shown_at"),
+            seconds=_number(raw, "seconds"),
+            suggestion=None if raw.get("suggestion") is None else _text(raw, "suggestion", 0, 20),
+        )
+    except (ValueError, TypeError) as fault:
+        raise BadInput(f"An event could not be read: {fault}.") from None
+    return event
+
+
+def _text(raw: dict[str, object], name: str, shortest: int, longest: int) -> str:
+    value = raw.get(name)
+    if not isinstance(value, str) or not shortest <= len(value) <= longest:
+        raise BadInput(f"Event field {name!r} must be a text of {shortest} to {longest} characters.")
+    return value
+
+
+def _whole(raw: dict[str, object], name: str) -> int:
+    value = raw.get(name)
+    if type(value) is not int or not 0 <= value < 2**63:
+        raise BadInput(f"Event field {name!r} must be a whole number, got {value!r}.")
+    return value
+
+
+def _number(raw: dict[str, object], name: str) -> float | None:
+    value = raw.get(name)
+    if value is None:
+        return None
+    if type(value) not in (int, float):
+        raise BadInput(f"Event field {name!r} must be a number, got {value!r}.")
+    return float(value)  # type: ignore[arg-type]

@@ -1,0 +1,129 @@
+"""Setting a project up and changing it: name, label set, guidelines, settings, members. Checks what the store only keeps.
+
+Must not import items: loop.importing does.
+"""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from annot.errors import BadInput
+from annot.records import Label, Project, Role, User
+from annot.settings import ProjectSettings
+from annot.store import Store
+
+LONGEST_NAME = 120
+RESERVED_KEYS = "?/fgluxs+-0"
+
+
+def create_project(store: Store, name: str, lead: User, *, exclusive: bool = True) -> Project:
+    """Make an empty project with ``lead`` as its lead. Raises BadInput on an empty, overlong or taken name."""
+    name = name.strip()
+    if not name or len(name) > LONGEST_NAME:
+        raise BadInput(f"A project name has 1 to {LONGEST_NAME} characters.")
+    project = store.projects.add(name, exclusive, time.time())
+    store.projects.set_member(project.id, lead.id, Role.LEAD)
+    return project
+
+
+def set_label_set(store: Store, project: Project, labels: Sequence[Label]) -> list[Label]:
+    """Check and store the label set; a label without a key gets the first free digit or letter. Raises BadInput naming the fault."""
+    return store.projects.set_labels(project.id, with_keys(check_labels(labels)))
+
+
+def check_labels(labels: Sequence[Label]) -> list[Label]:
+    seen: set[str] = set()
+    keys: dict[str, str] = {}
+    for label in labels:
+        if not label.name.strip() or len(label.name) > LONGEST_NAME:
+            raise BadInput(f"A label name has 1 to {LONGEST_NAME} characters, got {label.name[:40]!r}.")
+        if label.name in seen:
+            raise BadInput(f"The label {label.name!r} is there twice.")
+        seen.add(label.name)
+        if label.key and (len(label.key) != 1 or label.key in RESERVED_KEYS or not label.key.isprintable() or label.key.isspace()):
+            raise BadInput(f"The key {label.key!r} of label {label.name!r} must be one character other than {' '.join(RESERVED_KEYS)}.")
+        if label.key and label.parent is None:
+            if label.key in keys:
+                raise BadInput(f"The key {label.key!r} is given to both {keys[label.key]!r} and {label.name!r}.")
+            keys[label.key] = label.name
+    return [label if label.title.strip() else replace(label, title=label.name) for label in labels]
+
+
+def with_keys(labels: Sequence[Label]) -> list[Label]:
+    """Give labels without a key one that is free among their siblings."""
+    done: list[Label] = []
+    taken: dict[int | None, set[str]] = {}
+    for label in labels:
+        taken.setdefault(label.parent, set()).add(label.key)
+    for label in labels:
+        key = label.key
+        if not key:
+            free = (one for one in "123456789abcdehijkmnopqrtvwyz" if one not in taken[label.parent] and one not in RESERVED_KEYS)
+            key = next(free, "")
+            taken[label.parent].add(key)
+        done.append(replace(label, key=key))
+    return done
+
+
+def read_label_file(path: Path) -> list[Label]:
+    """Read a JSON list of {name, title?, description?, key?, parent?: name}, or of names. Raises BadInput naming entry and field."""
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as fault:
+        raise BadInput(f"{path}: cannot be read as JSON ({fault}). Expected a list of labels.") from None
+    if not isinstance(entries, list) or not entries:
+        raise BadInput(f"{path}: expected a JSON list of labels, got {type(entries).__name__}.")
+    return _labels(path, [{"name": one} if isinstance(one, str) else one for one in entries])
+
+
+def _labels(path: Path, entries: Sequence[Any]) -> list[Label]:
+    places: dict[str, int] = {}
+    labels = []
+    for number, entry in enumerate(entries, 1):
+        if not isinstance(entry, dict) or not all(isinstance(value, str | None) for value in entry.values()) or not entry.get("name"):
+            raise BadInput(
+                f"{path}, entry {number}: expected an object with a text 'name' (title, description, key, parent optional), "
+                f"got {str(entry)[:120]}."
+            )
+        if unknown := set(entry) - {"name", "title", "description", "key", "parent"}:
+            raise BadInput(f"{path}, entry {number}: unknown field {sorted(unknown)[0]!r}.")
+        parent = entry.get("parent")
+        if parent and parent not in places:
+            raise BadInput(f"{path}, entry {number}: the parent {parent!r} must come before its children.")
+        name = entry["name"]
+        labels.append(
+            Label(
+                0,
+                name,
+                entry.get("title") or name,
+                entry.get("description") or "",
+                entry.get("key") or "",
+                -places[parent] if parent else None,
+            )
+        )
+        places[name] = number
+    return labels
+
+
+def labels_from_rows(rows: Sequence[dict[str, Any]]) -> list[Label]:
+    """Build a label set from edited table rows with id, key, name, title, parent (a name) and description. Raises BadInput."""
+    places = {row["name"]: place for place, row in enumerate(rows, 1)}
+    labels = []
+    for place, row in enumerate(rows, 1):
+        parent = row["parent"].strip()
+        if parent and places.get(parent, place) >= place:
+            raise BadInput(f"The label {row['name']!r} is under {parent!r}, which must be a label further up in the table.")
+        labels.append(
+            Label(
+                int(row["id"] or 0), row["name"].strip(), row["title"], row["description"], row["key"], -places[parent] if parent else None
+            )
+        )
+    return labels
+
+
+def change_settings(store: Store, project: Project, values: dict[str, Any]) -> Project:
+    """Store checked settings. Raises BadInput naming an unknown setting or a value out of range."""
+    return store.projects.change(project.id, settings=ProjectSettings.parse(values).as_dict())

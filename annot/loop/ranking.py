@@ -1,0 +1,249 @@
+"""The fast tier: refit the head on all labels, score the pool, rewrite the queue, estimate quality. After every label.
+
+Must not load torch: it works on cached vectors. One Ranker lives in the worker per project and keeps only what a query over the
+database would rebuild.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from annot import quality
+from annot.learners import head as heads
+from annot.loop.encoding import cache_of, serving_encoder
+from annot.loop.targets import Labelled, settle
+from annot.records import Answer, Estimate, Kind, Label, Project, QueueRow, Ranking, Reason, Split
+from annot.selectors import Situation, select
+from annot.settings import ProjectSettings, Workspace
+from annot.store import Store
+from annot.vectors import VectorCache
+
+COLD_START = "diversity"
+GUESSES = 5
+CHUNK = 65_536
+
+# A place in the pool, why it is asked, its score, and the probability of its draw.
+Place = tuple[int, Reason, float | None, float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """The encoded items of a project: ids ascending, and each one's row in ``matrix``."""
+
+    ids: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    matrix: NDArray[np.float16]
+
+    def places(self, items: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return each item's place in ``ids``, -1 where it is not encoded yet."""
+        if not len(self.ids):
+            return np.full(len(items), -1)
+        at = np.minimum(np.searchsorted(self.ids, items), len(self.ids) - 1)
+        return np.where(self.ids[at] == items, at, -1)
+
+    def of(self, items: NDArray[np.int64]) -> NDArray[np.float32]:
+        return np.asarray(self.matrix[self.rows[self.places(items)]], np.float32)
+
+
+class Ranker:
+    """Keeps one project's queue up to date.
+
+    After a refresh ``missing`` counts the items without a vector, and ``classes`` the labels that occur among the training labels.
+    """
+
+    def __init__(self, workspace: Workspace, project: int) -> None:
+        self._workspace = workspace
+        self._project = project
+        self._items: dict[Split, tuple[NDArray[np.int64], list[bytes]]] = {}
+        self._seen: tuple[object, ...] | None = None
+        self._estimated: tuple[int, int] | None = None
+        self.missing = 0
+        self.classes = 0
+
+    def refresh(self, store: Store) -> Ranking | None:
+        """Rewrite the queue if anything it rests on has changed; return its stamp, None when all was as before."""
+        project = store.projects.get(self._project)
+        encoder = serving_encoder(self._workspace, project)
+        cache = cache_of(self._workspace, encoder)
+        newest_event = store.answers.newest_event(project.id)
+        now_seen = (
+            newest_event,
+            *(store.items.newest_id(project.id, split) for split in Split),
+            len(cache),
+            encoder.key,
+            project.settings,
+            [label.id for label in store.projects.labels(project.id)],
+        )
+        if now_seen == self._seen:
+            return None
+        vectors = {split: self._vectors(store, split, cache) for split in Split}
+        self.missing = sum(len(self._items[split][0]) - len(vectors[split].ids) for split in vectors if split in self._items)
+        ranking = self._rank(store, project, vectors, newest_event) if len(vectors[Split.POOL].ids) else None
+        self._seen = now_seen
+        return ranking
+
+    def _vectors(self, store: Store, split: Split, cache: VectorCache) -> Vectors:
+        ids, keys = self._items.get(split, (np.empty(0, np.int64), []))
+        fresh = list(store.items.hashes(self._project, split, int(ids[-1]) if len(ids) else 0))
+        if fresh:
+            ids, keys = np.concatenate([ids, np.array([pair[0] for pair in fresh])]), keys + [pair[1] for pair in fresh]
+            self._items[split] = (ids, keys)
+        rows = cache.rows(keys)
+        there = rows >= 0
+        return Vectors(ids[there], rows[there], cache.matrix)
+
+    def _rank(self, store: Store, project: Project, vectors: dict[Split, Vectors], last_event: int) -> Ranking:
+        started = time.perf_counter()
+        settings = ProjectSettings.parse(project.settings)
+        labels = store.projects.labels(project.id)
+        answers = list(store.answers.current(project.id))
+        labelled = settle(answers, labels, project.exclusive)
+        spent = sum(answer.kind is Kind.LABEL and answer.split is Split.POOL for answer in answers)
+        pool = vectors[Split.POOL]
+        self.classes = int((labelled.targets[labelled.train].sum(axis=0) > 0).sum())
+        head = fit_head(pool, labelled, settings.seed, project.exclusive)
+        proba = None if head is None else score(head, pool)
+        rng = np.random.default_rng([settings.seed, last_event])
+        held = store.queue.held(project.id, time.time())
+        draft = Draft(pool, answers, labelled, held, settings, rng)
+        picked = draft.pick(proba)
+        guess = Guesser(labels, proba)
+        rows = [
+            QueueRow(int(pool.ids[place]), reason, value, chance, guess.at(place))
+            for place, reason, value, chance in draft.with_audit(picked)
+        ]
+        model = store.runs.get(project.published_run).number if project.published_run else 0
+        selector = COLD_START if proba is None else settings.selector
+        ranking = Ranking(0, model, spent, selector, time.perf_counter() - started, time.time())
+        store.queue.rewrite(project.id, rows, ranking, last_event)
+        if head is not None and self._estimated != (spent, model):
+            store.runs.note(project.id, estimate(head, vectors, labelled, project.exclusive, spent=spent, model=model))
+            self._estimated = (spent, model)
+        return ranking
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One rewriting of the queue in the making. Places are indices into ``pool.ids``."""
+
+    pool: Vectors
+    answers: list[Answer]
+    labelled: Labelled
+    held: list[tuple[int, Reason]]
+    settings: ProjectSettings
+    rng: np.random.Generator
+
+    def free(self) -> NDArray[np.int64]:
+        """Return the places of items that nobody has labelled."""
+        taken = self.pool.places(self.labelled.items[~self.labelled.test])
+        free = np.ones(len(self.pool.ids), bool)
+        free[taken[taken >= 0]] = False
+        return np.flatnonzero(free)
+
+    def unfinished(self) -> list[int]:
+        """Return the places of items that have fewer labels than the overlap asks for."""
+        if self.settings.overlap == 1:
+            return []
+        counts = Counter(answer.item for answer in self.answers if answer.kind is Kind.LABEL and answer.split is Split.POOL)
+        short = np.array([item for item, n in counts.items() if n < self.settings.overlap], np.int64)
+        return [int(place) for place in self.pool.places(short) if place >= 0]
+
+    def pick(self, proba: NDArray[np.float32] | None) -> list[Place]:
+        """Return the queue without its audit items: unfinished items first, then what the selector chose."""
+        known = self.labelled.train & (self.pool.places(self.labelled.items) >= 0)
+        situation = Situation(
+            proba=proba,
+            vectors=self.pool.matrix[self.pool.rows],
+            pool=self.free(),
+            labelled=self.pool.places(self.labelled.items[known]),
+            targets=self.labelled.targets[known],
+            rng=self.rng,
+        )
+        picked = select(COLD_START if proba is None else self.settings.selector, situation, self.settings.queue_size)
+        rows: list[Place] = [(place, Reason.RECHECK, None, None) for place in self.unfinished()]
+        return rows + [(int(place), picked.reason, float(value), None) for place, value in zip(picked.indices, picked.scores, strict=True)]
+
+    def with_audit(self, picked: list[Place]) -> list[Place]:
+        """Weave uniformly drawn audit items in, so that their share of everything asked stays at the setting."""
+        asked = [answer.reason for answer in self.answers if answer.kind is Kind.LABEL and answer.split is Split.POOL]
+        asked = [reason for reason in asked if reason is not Reason.IMPORTED] + [reason for _, reason in self.held]
+        before, audits = len(asked), asked.count(Reason.AUDIT)
+        held = set(self.pool.places(np.array([item for item, _ in self.held], np.int64)).tolist()) if self.held else set()
+        eligible = [place for place in self.free().tolist() if place not in held]
+        drawn = iter(self.rng.permutation(eligible).tolist())
+        chance = 1 / len(eligible) if eligible else None
+        rows: list[Place] = []
+        used: set[int] = set()
+        waiting = iter(picked)
+        while len(rows) < self.settings.queue_size:
+            due = audits + 1 <= self.settings.audit_share * (before + len(rows) + 1) + 1e-9
+            place = next((one for one in drawn if one not in used), None) if due else None
+            row = (
+                (int(place), Reason.AUDIT, None, chance)
+                if place is not None
+                else next((one for one in waiting if one[0] not in used), None)
+            )
+            if row is None:
+                break
+            audits += row[1] is Reason.AUDIT
+            used.add(row[0])
+            rows.append(row)
+        return rows
+
+
+class Guesser:
+    """The model's most likely labels of an item, for the panel."""
+
+    def __init__(self, labels: Sequence[Label], proba: NDArray[np.float32] | None) -> None:
+        self._ids = [label.id for label in labels]
+        self._proba = proba
+
+    def at(self, place: int) -> tuple[tuple[int, float], ...]:
+        if self._proba is None:
+            return ()
+        best = np.argsort(-self._proba[place], kind="stable")[:GUESSES]
+        return tuple((self._ids[column], round(float(self._proba[place, column]), 4)) for column in best)
+
+
+def fit_head(pool: Vectors, labelled: Labelled, seed: int, exclusive: bool) -> heads.Head | None:
+    """Fit on the encoded training labels; None while fewer than two labels occur among them."""
+    use = labelled.train & (pool.places(labelled.items) >= 0)
+    targets = labelled.targets[use]
+    if (targets.sum(axis=0) > 0).sum() < 2:
+        return None
+    return heads.fit(pool.of(labelled.items[use]), targets, exclusive=exclusive, weights=None, seed=seed)
+
+
+def score(head: heads.Head, vectors: Vectors) -> NDArray[np.float32]:
+    """Return probabilities (n, k), reading the memory-mapped vectors a chunk at a time."""
+    parts = [head.proba(vectors.matrix[vectors.rows[start : start + CHUNK]]) for start in range(0, len(vectors.rows), CHUNK)]
+    return np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
+
+
+def predict(proba: NDArray[np.float32], exclusive: bool) -> NDArray[np.float32]:
+    """Return the label sets (n, k) of 0/1 that the probabilities stand for."""
+    if not exclusive:
+        return (proba > 0.5).astype(np.float32)
+    chosen: NDArray[np.float32] = np.eye(proba.shape[1], dtype=np.float32)[proba.argmax(axis=1)]
+    return chosen
+
+
+def estimate(
+    head: heads.Head, vectors: dict[Split, Vectors], labelled: Labelled, exclusive: bool, *, spent: int, model: int
+) -> list[Estimate]:
+    """Estimate accuracy and macro-F1 from the audit labels and from the test split, each where there are any."""
+    found: list[Estimate] = []
+    for source, mask, where in (("audit", labelled.audit & ~labelled.test, Split.POOL), ("test", labelled.test, Split.TEST)):
+        use = mask.copy()
+        use[mask] = vectors[where].places(labelled.items[mask]) >= 0
+        if not use.any():
+            continue
+        truth = labelled.targets[use]
+        predicted = predict(head.proba(vectors[where].of(labelled.items[use])), exclusive)
+        for metric, interval in (("accuracy", quality.accuracy(truth, predicted)), ("macro_f1", quality.macro_f1(truth, predicted))):
+            found.append(Estimate(spent, source, metric, interval.value, interval.low, interval.high, interval.n, model, time.time()))
+    return found

@@ -1,0 +1,131 @@
+"""The facts a lead reads: quality with its interval, who labelled what, what the background does. Reads rows only.
+
+Must not compute quality: the ranker stored the estimates when it fitted the head. The Lead page and ``stats --json`` show the same facts.
+"""
+
+import time
+from collections import Counter
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from annot.loop.labelling import Staleness, staleness
+from annot.records import Estimate, Job, JobState, Kind, Label, Project, Relation, Run, Split
+from annot.store import Store
+
+WORKER_SILENT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerHealth:
+    """``alive`` when its heartbeat is younger than ten seconds; ``words`` says what is the case and what to do."""
+
+    alive: bool
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    project: Project
+    labels: list[Label]
+    pool: int
+    test: int
+    spent: int
+    audit: int
+    skipped: int
+    per_label: list[tuple[str, int]]
+    per_day: list[tuple[str, str, int]]
+    curve: list[Estimate]
+    runs: list[Run]
+    jobs: list[Job]
+    ranking: Staleness | None
+    worker: WorkerHealth
+
+    @property
+    def shown_source(self) -> str:
+        """Which labels the headline quality rests on: the test split where there is one, else the audit items."""
+        return "test" if any(point.source == "test" for point in self.curve) else "audit"
+
+    def latest(self, metric: str = "accuracy", source: str | None = None) -> Estimate | None:
+        wanted = source or self.shown_source
+        return next((point for point in reversed(self.curve) if point.metric == metric and point.source == wanted), None)
+
+
+def lead_facts(store: Store, project: Project) -> Facts:
+    with store.snapshot():
+        answers = list(store.answers.current(project.id, Split.POOL))
+        labels = store.projects.labels(project.id)
+        counts = Counter(
+            label for answer in answers if answer.kind is Kind.LABEL and answer.relation is Relation.IS for label in answer.labels
+        )
+        return Facts(
+            project=project,
+            labels=labels,
+            pool=store.items.count(project.id, Split.POOL),
+            test=store.items.count(project.id, Split.TEST),
+            spent=sum(answer.kind is Kind.LABEL for answer in answers),
+            audit=sum(answer.kind is Kind.LABEL and answer.reason == "audit" for answer in answers),
+            skipped=sum(answer.kind is Kind.SKIP for answer in answers),
+            per_label=[(label.title, counts[label.id]) for label in labels],
+            per_day=store.answers.per_day(project.id),
+            curve=store.runs.estimates(project.id),
+            runs=store.runs.of_project(project.id),
+            jobs=store.jobs.newest(project.id),
+            ranking=staleness(store, project.id),
+            worker=worker_health(store),
+        )
+
+
+def worker_health(store: Store, now: float | None = None) -> WorkerHealth:
+    now = time.time() if now is None else now
+    beat = store.jobs.worker_heartbeat()
+    start = "Start it with: python -m annot worker (make demo starts one itself)."
+    if beat is None:
+        return WorkerHealth(False, f"No worker is running, so answers are kept but nothing is learned from them. {start}")
+    pid, at = beat
+    if now - at > WORKER_SILENT_S:
+        return WorkerHealth(
+            False, f"The worker (process {pid}) was last heard of {ago(now - at)} ago; answers are kept, nothing is learned. {start}"
+        )
+    return WorkerHealth(True, f"The worker (process {pid}) is running.")
+
+
+def ago(seconds: float) -> str:
+    for size, name in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= size:
+            n = int(seconds // size)
+            return f"{n} {name}{'s' if n > 1 else ''}"
+    return f"{int(seconds)} seconds"
+
+
+def as_json(facts: Facts) -> dict[str, Any]:
+    """Return the facts as one JSON object; keys are part of the interface of ``stats --json``."""
+    newest = {point.source: asdict(point) for point in facts.curve if point.metric == "accuracy"}
+    return {
+        "project": facts.project.name,
+        "pool": facts.pool,
+        "test": facts.test,
+        "labels": facts.spent,
+        "audit_labels": facts.audit,
+        "skipped": facts.skipped,
+        "per_label": dict(facts.per_label),
+        "per_day": [{"day": day, "annotator": user, "labels": n} for day, user, n in facts.per_day],
+        "accuracy": newest,
+        "curve": [asdict(point) for point in facts.curve],
+        "ranking": asdict(facts.ranking) if facts.ranking else None,
+        "runs": [{"run": run.number, "state": run.state, "labels": run.labels, "error": run.error, "card": run.card} for run in facts.runs],
+        "jobs": [asdict(job) for job in facts.jobs if job.state in (JobState.QUEUED, JobState.RUNNING, JobState.FAILED)],
+        "worker": asdict(facts.worker),
+    }
+
+
+def in_words(facts: Facts) -> list[str]:
+    """Return the facts as lines a person reads on a terminal."""
+    lines = [f"{facts.project.name}: {facts.spent} labels ({facts.audit} of them audit) on a pool of {facts.pool}, {facts.skipped} skipped"]
+    for source, name in (("test", "test split"), ("audit", "audit items")):
+        if point := facts.latest(source=source):
+            lines.append(f"accuracy on the {name}: {point.value:.3f} (90 % interval {point.low:.3f} to {point.high:.3f}, {point.n} items)")
+    if facts.ranking:
+        lines.append(f"ranked by model {facts.ranking.model}, {facts.ranking.behind} labels ago")
+    for run in facts.runs[-3:]:
+        lines.append(f"run {run.number} at {run.labels} labels: {run.state}{f' ({run.error})' if run.error else ''}")
+    return [*lines, facts.worker.words]

@@ -1,0 +1,62 @@
+"""Turning people's standing answers into what a learner is trained and judged on.
+
+Pure functions over records. Must not read the store: the caller brings the answers.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from annot.records import Answer, Kind, Label, Reason, Relation, Split
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """Items with a settled label set. Rows of all arrays belong together, in the order the items were first labelled."""
+
+    items: NDArray[np.int64]  # (n,) item ids
+    targets: NDArray[np.float32]  # (n, k) 1 where the label was given; a tree's ancestors are implied, not repeated
+    audit: NDArray[np.bool_]  # (n,) drawn uniformly, so never trained on
+    test: NDArray[np.bool_]  # (n,) of the test split
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    @property
+    def train(self) -> NDArray[np.bool_]:
+        return ~self.audit & ~self.test
+
+
+def settle(answers: Iterable[Answer], labels: Sequence[Label], exclusive: bool) -> Labelled:
+    """Settle each item by majority of its annotators (a tie goes to the newest answer); only "is" answers count."""
+    column = {label.id: place for place, label in enumerate(labels)}
+    votes: dict[int, list[Answer]] = {}
+    for answer in answers:
+        if answer.kind is Kind.LABEL and answer.relation is Relation.IS:
+            votes.setdefault(answer.item, []).append(answer)
+    targets = np.zeros((len(votes), len(labels)), np.float32)
+    for row, cast in enumerate(votes.values()):
+        for label in _winner(cast, exclusive):
+            targets[row, column[label]] = 1
+    return Labelled(
+        np.fromiter(votes, np.int64, len(votes)),
+        targets,
+        np.array([any(answer.reason is Reason.AUDIT for answer in cast) for cast in votes.values()], bool),
+        np.array([cast[0].split is Split.TEST for cast in votes.values()], bool),
+    )
+
+
+def _winner(cast: list[Answer], exclusive: bool) -> set[int]:
+    if len(cast) == 1:
+        return set(cast[0].labels)
+    newest = cast[-1].labels
+    counts: dict[int, int] = {}
+    for answer in cast:
+        for label in answer.labels:
+            counts[label] = counts.get(label, 0) + 1
+    if exclusive:
+        return {max(counts, key=lambda label: (counts[label], label in newest))}
+    half = len(cast) / 2
+    return {label for label, n in counts.items() if n > half or (n == half and label in newest)}

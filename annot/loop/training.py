@@ -1,0 +1,195 @@
+"""The deep tier: fine-tune the encoder on the labels so far, re-encode, and publish it only if it is not worse.
+
+Runs in a child process of the worker. Must not touch the queue: the ranker notices the published encoder by itself.
+
+The gate compares candidate and present model on labels neither has learned from: audit labels (never trained on), and
+labels given since the present encoder was trained, predicted by two-fold cross-fitting (each half by an encoder trained without
+it). The second kind was chosen by the model, so its figures are used for this decision only and never shown as quality.
+"""
+
+import dataclasses
+import json
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from annot import encoders, quality
+from annot.encoders import EncoderId
+from annot.learners import head as heads
+from annot.learners.finetune import Recipe, finetune
+from annot.loop.encoding import Progress, encode_project, run_folder, serving_encoder
+from annot.loop.ranking import predict
+from annot.loop.targets import Labelled, settle
+from annot.records import Kind, Project, Run, RunState, Split
+from annot.settings import ProjectSettings, Workspace
+from annot.store import Store
+
+FOLDS = 2
+# Steps of a gate fold relative to the run's: enough to see a failed recipe, cheap enough to do every time.
+GATE_STEPS_SHARE = 0.5
+
+
+def run_is_due(store: Store, project: Project, spent: int) -> bool:
+    """Tell whether enough labels came since the newest run (whatever became of it) to start another."""
+    every = ProjectSettings.parse(project.settings).run_every
+    newest = store.runs.newest(project.id)
+    return every > 0 and spent - (newest.labels if newest else 0) >= every
+
+
+def fail_unfinished(store: Store) -> None:
+    """Close the runs a killed process left open; what they had written is never looked at."""
+    for run in store.runs.unfinished():
+        store.runs.finish(
+            run.id, RunState.FAILED, time.time(), error="The process was stopped before the run ended. Nothing was published."
+        )
+
+
+def perform_run(workspace: Workspace, store: Store, project: Project, tell: Progress) -> Run:
+    """Train, judge and, if not worse, publish. Returns the closed run; an exception leaves it failed and the old encoder serving."""
+    labels = store.projects.labels(project.id)
+    answers = list(store.answers.current(project.id))
+    spent = sum(answer.kind is Kind.LABEL and answer.split is Split.POOL for answer in answers)
+    labelled = settle(answers, labels, project.exclusive)
+    run = store.runs.start(project.id, spent, time.time())
+    started = time.perf_counter()
+    try:
+        texts = dict(zip(labelled.items.tolist(), store.items.texts(labelled.items.tolist()), strict=True))
+        trial = Trial(workspace, store, project, labelled, texts, run, tell)
+        candidate = trial.train(labelled.train, run_folder(workspace, run.id), share=1.0, what="Fine-tuning")
+        gate = trial.gate(candidate)
+        card = trial.card(candidate, gate)
+        if gate.passed:
+            encode_project(workspace, store, project, candidate, tell)
+        card["seconds"] = round(time.perf_counter() - started, 1)
+        (run_folder(workspace, run.id) / "card.json").write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n")
+        store.runs.finish(run.id, RunState.PUBLISHED if gate.passed else RunState.REJECTED, time.time(), card)
+    except BaseException as fault:
+        store.runs.finish(run.id, RunState.FAILED, time.time(), error=str(fault) or type(fault).__name__)
+        raise
+    return store.runs.get(run.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Shares right of the present and the candidate model on the same ``n`` labels, and the paired difference."""
+
+    present: quality.Interval
+    candidate: quality.Interval
+    difference: float
+    standard_error: float
+    audit_labels: int
+
+    @property
+    def passed(self) -> bool:
+        """Not worse: the candidate is not below the present model by more than one standard error of the paired difference."""
+        return self.difference >= -self.standard_error
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One candidate on its way: the data it may learn from and the means to train and judge it."""
+
+    workspace: Workspace
+    store: Store
+    project: Project
+    labelled: Labelled
+    texts: dict[int, str]
+    run: Run
+    tell: Progress
+
+    @property
+    def settings(self) -> ProjectSettings:
+        return ProjectSettings.parse(self.project.settings)
+
+    def recipe(self, share: float) -> Recipe:
+        settings = self.settings
+        return Recipe(objective=settings.run_objective, steps=max(1, round(settings.run_steps * share)), seed=settings.seed)
+
+    def train(self, rows: NDArray[np.bool_], out: Path, *, share: float, what: str) -> EncoderId:
+        """Fine-tune from the plain encoder on the given rows; fine-tuning a fine-tuned one would compound its first mistakes."""
+        base = encoders.identify(self.settings.encoder)
+        recipe = self.recipe(share)
+        return finetune(
+            base,
+            [self.texts[item] for item in self.labelled.items[rows].tolist()],
+            self.labelled.targets[rows],
+            weights=None,
+            recipe=recipe,
+            out=out,
+            on_progress=lambda step: self.tell(step, recipe.steps, what),
+        )
+
+    def gate(self, candidate: EncoderId) -> Gate:
+        present = serving_encoder(self.workspace, self.project)
+        audit = self.labelled.audit & ~self.labelled.test
+        old, new = [self._judge(present, self.labelled.train, audit)], [self._judge(candidate, self.labelled.train, audit)]
+        for fold in self._folds():
+            learn = self.labelled.train & ~fold
+            if (self.labelled.targets[learn].sum(axis=0) > 0).sum() < 2:
+                continue
+            folder = run_folder(self.workspace, self.run.id).with_suffix(".gate")
+            without = self.train(learn, folder, share=GATE_STEPS_SHARE, what="Checking the recipe on held-out labels")
+            old.append(self._judge(present, learn, fold))
+            new.append(self._judge(without, learn, fold))
+            shutil.rmtree(folder)
+        before, after = np.concatenate(old), np.concatenate(new)
+        difference, error = quality.paired_difference(before, after)
+        n = len(before)
+        return Gate(quality.wilson(int(before.sum()), n), quality.wilson(int(after.sum()), n), difference, error, int(audit.sum()))
+
+    def _folds(self) -> list[NDArray[np.bool_]]:
+        """Split the training labels the present encoder has not seen into folds. ``labelled`` is in the order of labelling."""
+        train = np.flatnonzero(self.labelled.train)
+        seen = 0
+        if self.project.published_run is not None:
+            seen = int(self.store.runs.get(self.project.published_run).card["training_labels"])
+        unseen = np.random.default_rng([self.settings.seed, self.run.number]).permutation(train[seen:])
+        folds = []
+        for part in np.array_split(unseen, FOLDS):
+            fold = np.zeros(len(self.labelled), bool)
+            fold[part] = True
+            if len(part):
+                folds.append(fold)
+        return folds
+
+    def _judge(self, encoder: EncoderId, learn: NDArray[np.bool_], judge: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return which of the ``judge`` rows a head on this encoder, fitted on the ``learn`` rows, gets right."""
+        if not judge.any():
+            return np.empty(0, bool)
+        engine = encoders.load(encoder)
+        learned, judged = (engine.encode([self.texts[item] for item in self.labelled.items[rows].tolist()]) for rows in (learn, judge))
+        head = heads.fit(learned, self.labelled.targets[learn], exclusive=self.project.exclusive, weights=None, seed=self.settings.seed)
+        right: NDArray[np.bool_] = np.all(predict(head.proba(judged), self.project.exclusive) == self.labelled.targets[judge], axis=1)
+        return right
+
+    def card(self, candidate: EncoderId, gate: Gate) -> dict[str, Any]:
+        base = encoders.identify(self.settings.encoder)
+        return {
+            "project": self.project.name,
+            "run": self.run.number,
+            "encoder": {"base": base.name, "base_key": base.key, "key": candidate.key, "dimensions": candidate.dimensions},
+            "labels_spent": self.run.labels,
+            "training_labels": int(self.labelled.train.sum()),
+            "labels_per_class": dict(
+                zip(
+                    (label.name for label in self.store.projects.labels(self.project.id)),
+                    self.labelled.targets[self.labelled.train].sum(axis=0).astype(int).tolist(),
+                    strict=True,
+                )
+            ),
+            "recipe": dataclasses.asdict(self.recipe(1.0)),
+            "gate": {
+                "note": "Decides publication only; rests partly on labels the model chose, so it is not an estimate of quality.",
+                "present": dataclasses.asdict(gate.present),
+                "candidate": dataclasses.asdict(gate.candidate),
+                "difference": round(gate.difference, 4),
+                "standard_error": round(gate.standard_error, 4),
+                "audit_labels": gate.audit_labels,
+                "passed": gate.passed,
+            },
+        }

@@ -1,0 +1,87 @@
+"""What can be set: where the workspace is, and the choices a lead makes for one project.
+
+Standard library only. Must not read the database; a project's settings are stored as JSON and parsed here.
+"""
+
+import dataclasses
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from annot.errors import BadInput
+
+ROOT = Path(__file__).resolve().parent.parent
+DEFAULT_ENCODER = "all-minilm-l6-v2"
+
+
+def workspace() -> "Workspace":
+    """Return the workspace ``ANNOT_HOME`` names, ``data/workspace`` of this checkout when unset."""
+    return Workspace(Path(os.environ.get("ANNOT_HOME") or ROOT / "data" / "workspace").expanduser().resolve())
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """A folder that holds everything one installation knows."""
+
+    home: Path
+
+    @property
+    def database(self) -> Path:
+        return self.home / "annot.db"
+
+    @property
+    def vectors(self) -> Path:
+        return self.home / "vectors"
+
+    @property
+    def runs(self) -> Path:
+        return self.home / "runs"
+
+
+def _choice(default: Any, help: str, **limits: Any) -> Any:
+    return field(default=default, metadata={"help": help, **limits})
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectSettings:
+    """The ranker, run and labelling choices of one project; ``help`` is the text the Settings page shows."""
+
+    encoder: str = _choice(DEFAULT_ENCODER, "The encoder that turns texts into vectors (models/encoders.toml, or any local folder).")
+    selector: str = _choice("breaking_ties", "Which items are asked next once there are labels of two classes.")
+    audit_share: float = _choice(
+        0.10, "Share of uniformly drawn audit items in the queue; quality is estimated from them.", low=0.0, high=1.0
+    )
+    queue_size: int = _choice(1000, "How many ranked items are kept ready.", low=20, high=10000)
+    lease_minutes: float = _choice(30.0, "How long an item stays reserved for the person it was shown to.", low=0.05, high=1440.0)
+    overlap: int = _choice(1, "How many people label each item.", low=1, high=20)
+    run_every: int = _choice(20, "New labels after which the transformer is fine-tuned again; 0 never.", low=0, high=100000)
+    run_steps: int = _choice(150, "Optimiser steps of one fine-tuning run.", low=1, high=100000)
+    run_objective: str = _choice("contrastive", "How the encoder is fine-tuned.", options=("contrastive", "cross_entropy"))
+    self_training: str = _choice("none", "How pseudo-labels are chosen; none trains on human labels only.")
+    seed: int = _choice(1, "Seed of everything random in this project.", low=0, high=2**31 - 1)
+
+    def __post_init__(self) -> None:
+        for spec in dataclasses.fields(self):
+            value = getattr(self, spec.name)
+            if type(spec.default) is float and type(value) is int:
+                object.__setattr__(self, spec.name, float(value))
+            elif type(value) is not type(spec.default):
+                raise BadInput(f"Setting {spec.name} must be a {type(spec.default).__name__}, got {value!r}.")
+            low, high = spec.metadata.get("low"), spec.metadata.get("high")
+            if low is not None and not low <= value <= high:
+                raise BadInput(f"Setting {spec.name} must lie between {low} and {high}, got {value!r}.")
+            options = spec.metadata.get("options")
+            if options and value not in options:
+                raise BadInput(f"Setting {spec.name} must be one of {', '.join(options)}, got {value!r}.")
+
+    @classmethod
+    def parse(cls, values: dict[str, Any]) -> "ProjectSettings":
+        """Build from a JSON object. Raises BadInput naming an unknown setting or a value out of range."""
+        known = {spec.name for spec in dataclasses.fields(cls)}
+        if unknown := sorted(set(values) - known):
+            raise BadInput(f"Unknown setting {unknown[0]!r}. Known: {', '.join(sorted(known))}.")
+        return cls(**values)
+
+    def as_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)

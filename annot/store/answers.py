@@ -1,0 +1,175 @@
+"""Annotation events, append-only, and the queries that say what they amount to now.
+
+Must not change or delete an event. What an item's labels are is always the `answers` view over the events.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from sqlite3 import Row
+
+from annot.records import Answer, Event, Kind, Reason, Relation, Split
+from annot.store.database import Database
+
+CURRENT = """
+SELECT a.id, a.uid, a.item_id, i.external_id, u.name AS user, a.kind, a.labels, a.relation, a.note, a.at, a.seconds, i.split,
+       coalesce(l.reason, a.reason) AS reason, l.score, l.probability, l.model
+FROM answers a JOIN items i ON i.id = a.item_id JOIN users u ON u.id = a.user_id LEFT JOIN leases l ON l.id = a.lease_id
+"""
+
+
+class Answers:
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def record(self, project: int, user: int, events: Sequence[Event], now: float) -> list[str | None]:
+        """Store events in order, each at most once for ever; return per event why it was refused, or None.
+
+        Durable on return. A label or skip closes the lease it came from; an undo opens it again.
+        """
+        labels = {row["id"] for row in self._db.rows("SELECT id FROM labels WHERE project_id = ?", (project,))}
+        exclusive = bool(self._db.scalar("SELECT exclusive FROM projects WHERE id = ?", (project,)))
+        with self._db.immediate():
+            return [self._record(project, user, event, now, labels, exclusive) for event in events]
+
+    def _record(self, project: int, user: int, event: Event, now: float, labels: set[int], exclusive: bool) -> str | None:
+        stored = self._db.row("SELECT project_id, user_id FROM annotations WHERE uid = ?", (event.uid,))
+        if stored:
+            return (
+                None if (stored["project_id"], stored["user_id"]) == (project, user) else "This uid belongs to another account or project."
+            )
+        if why := self._fault(project, user, event, labels, exclusive):
+            return why
+        lease = self._db.scalar(
+            "SELECT id FROM leases WHERE id = ? AND item_id = ? AND user_id = ? AND project_id = ?",
+            (event.lease, event.item, user, project),
+        )
+        self._db.insert(
+            "annotations",
+            uid=event.uid,
+            project_id=project,
+            item_id=event.item,
+            user_id=user,
+            kind=event.kind,
+            relation=event.relation,
+            labels=json.dumps(event.labels),
+            target=event.target if event.kind is Kind.UNDO else None,
+            note=event.note,
+            lease_id=lease,
+            reason=None if lease else Reason.CHOSEN,
+            shown_at=event.shown_at,
+            seconds=event.seconds,
+            suggestion=event.suggestion,
+            at=now,
+        )
+        if event.kind is Kind.UNDO:
+            self._db.execute(
+                "UPDATE leases SET closed_at = NULL WHERE id = (SELECT lease_id FROM annotations WHERE uid = ?)", (event.target,)
+            )
+        elif event.kind is not Kind.FLAG:
+            self._db.execute(
+                "UPDATE leases SET closed_at = ? WHERE item_id = ? AND user_id = ? AND closed_at IS NULL", (now, event.item, user)
+            )
+        return None
+
+    def _fault(self, project: int, user: int, event: Event, labels: set[int], exclusive: bool) -> str | None:
+        if not self._db.row("SELECT 1 FROM items WHERE id = ? AND project_id = ? AND split != 'importing'", (event.item, project)):
+            return f"Item {event.item} is not in this project."
+        if event.kind is Kind.UNDO:
+            target = self._db.row("SELECT user_id, item_id, kind FROM annotations WHERE uid = ?", (event.target,))
+            if target is None or (target["user_id"], target["item_id"]) != (user, event.item) or target["kind"] == Kind.UNDO:
+                return "An undo must name an earlier label, skip or flag of the same person on the same item."
+        if event.kind is not Kind.LABEL:
+            return "Only a label event may carry labels." if event.labels else None
+        if unknown := [one for one in event.labels if one not in labels]:
+            return f"Label {unknown[0]} is not in this project's label set."
+        if len(set(event.labels)) != len(event.labels):
+            return "A label was given twice."
+        if event.relation is Relation.IS and exclusive and len(event.labels) != 1:
+            return f"This project takes exactly one label per item, got {len(event.labels)}."
+        if event.relation is not Relation.IS and not event.labels:
+            return "Ruling out, or choosing between, labels needs at least one label."
+        return None
+
+    def current(self, project: int, split: Split | None = None, after: int = 0) -> Iterator[Answer]:
+        """Yield every person's standing answer of the project, in the order they were given."""
+        sql = CURRENT + "WHERE a.project_id = :project AND a.id > :after AND (:split IS NULL OR i.split = :split) ORDER BY a.id"
+        for row in self._db.execute(sql, {"project": project, "split": split, "after": after}):
+            yield _answer(row)
+
+    def of_item(self, project: int, item: int) -> list[Answer]:
+        rows = self._db.rows(CURRENT + "WHERE a.project_id = ? AND a.item_id = ? ORDER BY a.id", (project, item))
+        return [_answer(row) for row in rows]
+
+    def mine(self, project: int, user: int, limit: int) -> list[tuple[Answer, str]]:
+        """Return a person's latest standing answers with the item's text, newest first."""
+        rows = self._db.rows(
+            CURRENT.replace("a.id, a.uid", "i.text, a.id, a.uid")
+            + "WHERE a.project_id = ? AND a.user_id = ? ORDER BY a.at DESC, a.id DESC LIMIT ?",
+            (project, user, limit),
+        )
+        return [(_answer(row), row["text"]) for row in rows]
+
+    def newest_event(self, project: int) -> int:
+        return int(self._db.scalar("SELECT max(id) FROM annotations WHERE project_id = ?", (project,)) or 0)
+
+    def labels_since(self, project: int, event: int) -> int:
+        """Count the pool's label events less undone ones among the events after ``event``; cheap when few came since."""
+        return int(
+            self._db.scalar(
+                "SELECT coalesce(sum(CASE a.kind WHEN 'label' THEN 1 WHEN 'undo' THEN -(SELECT t.kind = 'label' FROM annotations t "
+                "WHERE t.uid = a.target) ELSE 0 END), 0) FROM annotations a JOIN items i ON i.id = a.item_id "
+                "WHERE a.project_id = ? AND a.id > ? AND i.split = 'pool'",
+                (project, event),
+            )
+        )
+
+    def count_by(self, project: int, user: int, since: float) -> int:
+        """Count a person's answers since a time, undone ones taken off."""
+        return int(
+            self._db.scalar(
+                "SELECT coalesce(sum(CASE kind WHEN 'undo' THEN -1 WHEN 'flag' THEN 0 ELSE 1 END), 0) FROM annotations "
+                "WHERE project_id = ? AND user_id = ? AND at >= ?",
+                (project, user, since),
+            )
+        )
+
+    def per_day(self, project: int) -> list[tuple[str, str, int]]:
+        """Return (UTC day, user, standing labels) for the people, not the imports."""
+        rows = self._db.rows(
+            "SELECT date(a.at, 'unixepoch') AS day, u.name AS user, count(*) AS n FROM answers a JOIN users u ON u.id = a.user_id "
+            "WHERE a.project_id = ? AND a.kind = 'label' AND u.password_hash != '' GROUP BY day, user ORDER BY day, user",
+            (project,),
+        )
+        return [(row["day"], row["user"], row["n"]) for row in rows]
+
+    def flags(self, project: int, limit: int = 100) -> list[tuple[int, str, str, str]]:
+        """Return (item id, text, user, note) of the newest flags that were not undone."""
+        rows = self._db.rows(
+            "SELECT a.item_id, i.text, u.name AS user, a.note "
+            "FROM annotations a JOIN items i ON i.id = a.item_id JOIN users u ON u.id = a.user_id "
+            "WHERE a.project_id = ? AND a.kind = 'flag' AND NOT EXISTS (SELECT 1 FROM annotations v WHERE v.target = a.uid) "
+            "ORDER BY a.id DESC LIMIT ?",
+            (project, limit),
+        )
+        return [(row["item_id"], row["text"], row["user"], row["note"]) for row in rows]
+
+
+def _answer(row: Row) -> Answer:
+    return Answer(
+        event=row["id"],
+        uid=row["uid"],
+        item=row["item_id"],
+        external_id=row["external_id"],
+        user=row["user"],
+        kind=Kind(row["kind"]),
+        labels=tuple(json.loads(row["labels"])),
+        relation=Relation(row["relation"]),
+        note=row["note"],
+        at=row["at"],
+        seconds=row["seconds"],
+        reason=Reason(row["reason"]) if row["reason"] else None,
+        score=row["score"],
+        probability=row["probability"],
+        model=row["model"],
+        split=Split(row["split"]),
+    )

@@ -1,0 +1,187 @@
+"""Items: taking them in from an import, finding them, reading their texts. Texts are stored exactly as they came.
+
+An import is staged in small transactions under the split 'importing', which no query sees, and becomes visible in one. What a
+killed import left is removed when the next one starts. Must not parse files or hash texts: the caller brings both.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from sqlite3 import Row
+from typing import Any
+
+from annot.errors import Busy
+from annot.records import Item, Split
+from annot.store.database import Database
+
+IMPORT_PATIENCE_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class NewItem:
+    """One row of an import; ``labels`` are label ids that came with the file, None when it says nothing."""
+
+    external_id: str
+    text: str
+    hash: bytes
+    split: Split
+    metadata: dict[str, Any]
+    labels: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImportState:
+    id: int
+    filename: str
+    state: str
+    pool: int
+    test: int
+    known: int
+    refused: int
+    done: int
+    total: int
+    created_at: float
+
+
+class Items:
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def start_import(self, project: int, filename: str, total: int, now: float) -> int:
+        """Open an import after clearing what a killed one left. Raises Busy while another one is alive."""
+        with self._db.immediate():
+            for row in self._db.rows(
+                "SELECT id, filename, heartbeat_at FROM imports WHERE project_id = ? AND state = 'running'", (project,)
+            ):
+                if now - row["heartbeat_at"] < IMPORT_PATIENCE_S:
+                    raise Busy(
+                        f"{row['filename']} is being imported into this project right now. Wait for it to end"
+                        f" (if it was stopped just now, for {IMPORT_PATIENCE_S:.0f} seconds), then try again."
+                    )
+                self._clear(row["id"], "abandoned")
+            return self._db.insert(
+                "imports", project_id=project, filename=filename, state="running", total=total, created_at=now, heartbeat_at=now
+            )
+
+    def stage(self, project: int, import_id: int, batch: Sequence[NewItem], done: int, now: float) -> list[tuple[int, bool]]:
+        """Store a batch out of sight. Return the places in the batch that were known already, and whether with the same text."""
+        with self._db.immediate():
+            wanted = json.dumps([item.external_id for item in batch])
+            known = dict(
+                self._db.execute(
+                    "SELECT i.external_id, i.hash FROM json_each(?) w JOIN items i ON i.project_id = ? AND i.external_id = w.value",
+                    (wanted, project),
+                ).fetchall()
+            )
+            next_id = 1 + (self._db.scalar("SELECT max(id) FROM items") or 0)
+            rows, staging, seen = [], [], []
+            for place, item in enumerate(batch):
+                if item.external_id in known:
+                    seen.append((place, known[item.external_id] == item.hash))
+                    continue
+                known[item.external_id] = item.hash
+                metadata = json.dumps(item.metadata, ensure_ascii=False) if item.metadata else "{}"
+                rows.append((next_id, project, item.external_id, item.text, item.hash, metadata, import_id))
+                staging.append((next_id, import_id, item.split, None if item.labels is None else json.dumps(item.labels)))
+                next_id += 1
+            self._db.executemany("INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, 'importing', ?)", rows)
+            self._db.executemany("INSERT INTO staging VALUES (?, ?, ?, ?)", staging)
+            self._db.execute("UPDATE imports SET done = ?, heartbeat_at = ? WHERE id = ?", (done, now, import_id))
+        return seen
+
+    def finish_import(self, import_id: int, importer: int, known: int, refused: int, now: float) -> ImportState:
+        """Make the staged items, and the labels that came with them, visible at once."""
+        with self._db.immediate():
+            self._db.execute(
+                "UPDATE items SET split = (SELECT split FROM staging s WHERE s.item_id = items.id) "
+                "WHERE import_id = ? AND split = 'importing'",
+                (import_id,),
+            )
+            self._db.execute(
+                "INSERT INTO annotations (uid, project_id, item_id, user_id, kind, relation, labels, reason, at) "
+                "SELECT 'import-' || i.id, i.project_id, i.id, ?, 'label', 'is', s.labels, 'imported', ? "
+                "FROM staging s JOIN items i ON i.id = s.item_id WHERE s.import_id = ? AND s.labels IS NOT NULL ORDER BY i.id",
+                (importer, now, import_id),
+            )
+            counted = dict(
+                self._db.execute("SELECT split, count(*) FROM staging WHERE import_id = ? GROUP BY split", (import_id,)).fetchall()
+            )
+            self._db.execute("DELETE FROM staging WHERE import_id = ?", (import_id,))
+            self._db.execute(
+                "UPDATE imports SET state = 'done', pool = ?, test = ?, known = ?, refused = ?, done = total, heartbeat_at = ? "
+                "WHERE id = ?",
+                (counted.get("pool", 0), counted.get("test", 0), known, refused, now, import_id),
+            )
+        return self.import_state(import_id)
+
+    def abandon_import(self, import_id: int) -> None:
+        with self._db.immediate():
+            self._clear(import_id, "abandoned")
+
+    def _clear(self, import_id: int, state: str) -> None:
+        self._db.execute("DELETE FROM staging WHERE import_id = ?", (import_id,))
+        self._db.execute("DELETE FROM items WHERE import_id = ? AND split = 'importing'", (import_id,))
+        self._db.execute("UPDATE imports SET state = ? WHERE id = ?", (state, import_id))
+
+    def import_state(self, import_id: int) -> ImportState:
+        row = self._db.row("SELECT * FROM imports WHERE id = ?", (import_id,))
+        assert row is not None, f"import {import_id} vanished"
+        return _import(row)
+
+    def imports(self, project: int) -> list[ImportState]:
+        return [_import(row) for row in self._db.rows("SELECT * FROM imports WHERE project_id = ? ORDER BY id DESC", (project,))]
+
+    def count(self, project: int, split: Split) -> int:
+        """Count from the import records, so that it costs the same at any pool size."""
+        return int(
+            self._db.scalar(f"SELECT coalesce(sum({split.value}), 0) FROM imports WHERE project_id = ? AND state = 'done'", (project,))
+        )
+
+    def hashes(self, project: int, split: Split, after: int = 0) -> Iterator[tuple[int, bytes]]:
+        """Yield (item id, content hash) in id order, from the items beyond ``after``; reads only an index."""
+        for row in self._db.execute(
+            "SELECT id, hash FROM items WHERE project_id = ? AND split = ? AND id > ? ORDER BY id", (project, split, after)
+        ):
+            yield row[0], row[1]
+
+    def newest_id(self, project: int, split: Split) -> int:
+        return int(self._db.scalar("SELECT max(id) FROM items WHERE project_id = ? AND split = ?", (project, split)) or 0)
+
+    def texts(self, ids: Sequence[int]) -> list[str]:
+        """Return the texts in the order of ``ids``; the ids must exist."""
+        found = dict(
+            self._db.execute("SELECT id, text FROM items WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(list(ids)),)).fetchall()
+        )
+        return [found[one] for one in ids]
+
+    def get(self, project: int, item: int) -> Item | None:
+        row = self._db.row("SELECT * FROM items WHERE id = ? AND project_id = ? AND split != 'importing'", (item, project))
+        return _item(row) if row else None
+
+    def page(self, project: int, limit: int, before: int | None = None) -> list[Item]:
+        """Return the newest items first, those with an id below ``before``."""
+        rows = self._db.rows(
+            "SELECT * FROM items WHERE project_id = ? AND split != 'importing' AND id < ? ORDER BY id DESC LIMIT ?",
+            (project, before or 2**62, limit),
+        )
+        return [_item(row) for row in rows]
+
+    def search(self, project: int, words: str, limit: int) -> list[Item]:
+        """Return items that hold every word (or its beginning), best match first; the words are never read as query syntax."""
+        terms = " ".join('"' + word.replace('"', '""') + '"*' for word in words.replace("\0", " ").split())
+        if not terms:
+            return []
+        rows = self._db.rows(
+            "SELECT i.* FROM items_fts f JOIN items i ON i.id = f.rowid "
+            "WHERE items_fts MATCH ? AND i.project_id = ? AND i.split != 'importing' ORDER BY f.rank LIMIT ?",
+            (terms, project, limit),
+        )
+        return [_item(row) for row in rows]
+
+
+def _item(row: Row) -> Item:
+    return Item(row["id"], row["external_id"], row["text"], Split(row["split"]), json.loads(row["metadata"]))
+
+
+def _import(row: Row) -> ImportState:
+    return ImportState(*(row[name] for name in ImportState.__slots__))

@@ -1,0 +1,94 @@
+"""Background work as rows: which jobs wait, run or failed, and which worker process is the active one.
+
+Must not run anything: annot.worker does.
+"""
+
+from sqlite3 import Row
+
+from annot.records import Job, JobState
+from annot.store.database import Database
+
+
+class Jobs:
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def ask(self, project: int, kind: str, now: float, total: int = 0) -> bool:
+        """Queue a job unless one of its kind is already open in the project; return whether it was queued."""
+        with self._db.immediate():
+            if self._db.row("SELECT 1 FROM jobs WHERE project_id = ? AND kind = ? AND state IN ('queued', 'running')", (project, kind)):
+                return False
+            self._db.insert("jobs", project_id=project, kind=kind, state=JobState.QUEUED, total=total, created_at=now)
+        return True
+
+    def take(self, now: float) -> Job | None:
+        """Claim the oldest waiting job."""
+        row = self._db.row(
+            "UPDATE jobs SET state = 'running', attempts = attempts + 1, heartbeat_at = ? WHERE id = "
+            "(SELECT id FROM jobs WHERE state = 'queued' ORDER BY id LIMIT 1) RETURNING *",
+            (now,),
+        )
+        return _job(row) if row else None
+
+    def get(self, job: int) -> Job | None:
+        row = self._db.row("SELECT * FROM jobs WHERE id = ?", (job,))
+        return _job(row) if row else None
+
+    def attempts(self, job: int) -> int:
+        return int(self._db.scalar("SELECT attempts FROM jobs WHERE id = ?", (job,)) or 0)
+
+    def report(self, job: int, done: int, total: int, message: str, now: float) -> None:
+        self._db.execute(
+            "UPDATE jobs SET done = ?, total = ?, message = ?, heartbeat_at = ? WHERE id = ?", (done, total, message, now, job)
+        )
+
+    def finish(self, job: int, state: JobState, now: float, error: str = "") -> None:
+        self._db.execute("UPDATE jobs SET state = ?, error = ?, finished_at = ? WHERE id = ?", (state, error, now, job))
+
+    def requeue(self, job: int) -> None:
+        self._db.execute("UPDATE jobs SET state = 'queued' WHERE id = ?", (job,))
+
+    def running(self) -> list[Job]:
+        return [_job(row) for row in self._db.rows("SELECT * FROM jobs WHERE state = 'running' ORDER BY id")]
+
+    def newest(self, project: int, limit: int = 20) -> list[Job]:
+        return [_job(row) for row in self._db.rows("SELECT * FROM jobs WHERE project_id = ? ORDER BY id DESC LIMIT ?", (project, limit))]
+
+    def open(self, project: int) -> list[Job]:
+        return [
+            _job(row)
+            for row in self._db.rows("SELECT * FROM jobs WHERE project_id = ? AND state IN ('queued', 'running') ORDER BY id", (project,))
+        ]
+
+    def hold_worker(self, holder: str, pid: int, now: float, patience: float) -> bool:
+        """Become or stay the one active worker; False while another's heartbeat is younger than ``patience`` seconds."""
+        row = self._db.row(
+            "INSERT INTO worker (id, holder, pid, heartbeat_at) VALUES (1, ?, ?, ?) ON CONFLICT (id) DO UPDATE "
+            "SET holder = excluded.holder, pid = excluded.pid, heartbeat_at = excluded.heartbeat_at "
+            "WHERE worker.holder = excluded.holder OR worker.heartbeat_at < ? RETURNING id",
+            (holder, pid, now, now - patience),
+        )
+        return row is not None
+
+    def release_worker(self, holder: str) -> None:
+        self._db.execute("DELETE FROM worker WHERE holder = ?", (holder,))
+
+    def worker_heartbeat(self) -> tuple[int, float] | None:
+        """Return the active worker's process id and the time of its last heartbeat."""
+        row = self._db.row("SELECT pid, heartbeat_at FROM worker")
+        return (row["pid"], row["heartbeat_at"]) if row else None
+
+
+def _job(row: Row) -> Job:
+    return Job(
+        row["id"],
+        row["project_id"],
+        row["kind"],
+        JobState(row["state"]),
+        row["done"],
+        row["total"],
+        row["message"],
+        row["error"],
+        row["created_at"],
+        row["finished_at"],
+    )

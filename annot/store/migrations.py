@@ -1,0 +1,124 @@
+"""The schema, as append-only migrations. A landed migration is never edited; a change is a new function at the end.
+
+Must not hold queries: those live beside the verbs that use them.
+"""
+
+import sqlite3
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+migrations = Migrations("annot")
+
+FIRST_SCHEMA = """
+CREATE TABLE users (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE COLLATE NOCASE, role TEXT NOT NULL CHECK (role IN ('lead', 'annotator')),
+    password_hash TEXT NOT NULL, created_at REAL NOT NULL
+);
+CREATE TABLE sessions (
+    token_hash BLOB PRIMARY KEY, user_id INTEGER NOT NULL REFERENCES users(id), created_at REAL NOT NULL, expires_at REAL NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE signin_failures (name TEXT PRIMARY KEY COLLATE NOCASE, failures INTEGER NOT NULL, open_again_at REAL NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE projects (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE COLLATE NOCASE, exclusive INTEGER NOT NULL, guidelines TEXT NOT NULL DEFAULT '',
+    settings TEXT NOT NULL DEFAULT '{}', published_run INTEGER REFERENCES runs(id), created_at REAL NOT NULL
+);
+CREATE TABLE memberships (
+    project_id INTEGER NOT NULL REFERENCES projects(id), user_id INTEGER NOT NULL REFERENCES users(id),
+    role TEXT NOT NULL CHECK (role IN ('lead', 'annotator')), PRIMARY KEY (project_id, user_id)
+) WITHOUT ROWID;
+CREATE TABLE labels (
+    id INTEGER PRIMARY KEY, project_id INTEGER NOT NULL REFERENCES projects(id), name TEXT NOT NULL, title TEXT NOT NULL,
+    description TEXT NOT NULL DEFAULT '', key TEXT NOT NULL DEFAULT '', parent_id INTEGER REFERENCES labels(id), position INTEGER NOT NULL,
+    UNIQUE (project_id, name)
+);
+
+CREATE TABLE imports (
+    id INTEGER PRIMARY KEY, project_id INTEGER NOT NULL REFERENCES projects(id), filename TEXT NOT NULL, state TEXT NOT NULL,
+    pool INTEGER NOT NULL DEFAULT 0, test INTEGER NOT NULL DEFAULT 0, known INTEGER NOT NULL DEFAULT 0, refused INTEGER NOT NULL DEFAULT 0,
+    done INTEGER NOT NULL DEFAULT 0, total INTEGER NOT NULL DEFAULT 0, created_at REAL NOT NULL, heartbeat_at REAL NOT NULL
+);
+CREATE TABLE items (
+    id INTEGER PRIMARY KEY, project_id INTEGER NOT NULL REFERENCES projects(id), external_id TEXT NOT NULL, text TEXT NOT NULL,
+    hash BLOB NOT NULL, metadata TEXT NOT NULL DEFAULT '{}', split TEXT NOT NULL CHECK (split IN ('pool', 'test', 'importing')),
+    import_id INTEGER NOT NULL REFERENCES imports(id), UNIQUE (project_id, external_id)
+);
+CREATE INDEX items_by_split ON items(project_id, split, id, hash);
+CREATE INDEX items_importing ON items(import_id) WHERE split = 'importing';
+CREATE VIRTUAL TABLE items_fts USING fts5(text, content='items', content_rowid='id', tokenize='unicode61 remove_diacritics 2');
+CREATE TRIGGER items_fts_insert AFTER INSERT ON items BEGIN INSERT INTO items_fts(rowid, text) VALUES (new.id, new.text); END;
+CREATE TRIGGER items_fts_delete AFTER DELETE ON items
+    BEGIN INSERT INTO items_fts(items_fts, rowid, text) VALUES ('delete', old.id, old.text); END;
+CREATE TABLE staging (item_id INTEGER PRIMARY KEY, import_id INTEGER NOT NULL, split TEXT NOT NULL, labels TEXT);
+
+CREATE TABLE leases (
+    id INTEGER PRIMARY KEY, project_id INTEGER NOT NULL REFERENCES projects(id), item_id INTEGER NOT NULL REFERENCES items(id),
+    user_id INTEGER NOT NULL REFERENCES users(id), tab TEXT NOT NULL, reason TEXT NOT NULL, score REAL, probability REAL,
+    guesses TEXT NOT NULL, model INTEGER NOT NULL, labels INTEGER NOT NULL,
+    created_at REAL NOT NULL, expires_at REAL NOT NULL, closed_at REAL
+);
+CREATE INDEX leases_open_by_item ON leases(item_id) WHERE closed_at IS NULL;
+CREATE INDEX leases_open_by_tab ON leases(project_id, user_id, tab) WHERE closed_at IS NULL;
+
+CREATE TABLE annotations (
+    id INTEGER PRIMARY KEY, uid TEXT NOT NULL UNIQUE, project_id INTEGER NOT NULL REFERENCES projects(id),
+    item_id INTEGER NOT NULL REFERENCES items(id), user_id INTEGER NOT NULL REFERENCES users(id),
+    kind TEXT NOT NULL CHECK (kind IN ('label', 'skip', 'flag', 'undo')),
+    relation TEXT NOT NULL CHECK (relation IN ('is', 'not', 'either')),
+    labels TEXT NOT NULL DEFAULT '[]', target TEXT REFERENCES annotations(uid), note TEXT NOT NULL DEFAULT '',
+    lease_id INTEGER REFERENCES leases(id), reason TEXT, shown_at REAL, seconds REAL, suggestion TEXT, at REAL NOT NULL
+);
+CREATE INDEX annotations_by_project ON annotations(project_id, id);
+CREATE INDEX annotations_by_item ON annotations(item_id, user_id, id);
+CREATE INDEX annotations_by_user ON annotations(project_id, user_id, at, kind);
+CREATE INDEX annotations_undone ON annotations(target) WHERE target IS NOT NULL;
+-- An answer is a person's newest label or skip on an item that no undo names.
+CREATE VIEW answers AS
+    SELECT a.* FROM annotations a
+    WHERE a.kind IN ('label', 'skip')
+      AND NOT EXISTS (SELECT 1 FROM annotations u WHERE u.target = a.uid)
+      AND NOT EXISTS (SELECT 1 FROM annotations b WHERE b.item_id = a.item_id AND b.user_id = a.user_id AND b.id > a.id
+                      AND b.kind IN ('label', 'skip') AND NOT EXISTS (SELECT 1 FROM annotations v WHERE v.target = b.uid));
+
+CREATE TABLE rankings (
+    id INTEGER PRIMARY KEY, project_id INTEGER NOT NULL REFERENCES projects(id), model INTEGER NOT NULL, labels INTEGER NOT NULL,
+    last_event INTEGER NOT NULL, selector TEXT NOT NULL, seconds REAL NOT NULL, created_at REAL NOT NULL
+);
+CREATE INDEX rankings_newest ON rankings(project_id, id);
+CREATE TABLE queue (
+    project_id INTEGER NOT NULL REFERENCES projects(id), rank INTEGER NOT NULL, item_id INTEGER NOT NULL REFERENCES items(id),
+    reason TEXT NOT NULL, score REAL, probability REAL, guesses TEXT NOT NULL,
+    ranking_id INTEGER NOT NULL REFERENCES rankings(id), PRIMARY KEY (project_id, rank)
+) WITHOUT ROWID;
+
+CREATE TABLE jobs (
+    id INTEGER PRIMARY KEY, project_id INTEGER NOT NULL REFERENCES projects(id), kind TEXT NOT NULL, state TEXT NOT NULL,
+    done INTEGER NOT NULL DEFAULT 0, total INTEGER NOT NULL DEFAULT 0, message TEXT NOT NULL DEFAULT '', error TEXT NOT NULL DEFAULT '',
+    attempts INTEGER NOT NULL DEFAULT 0, created_at REAL NOT NULL, heartbeat_at REAL, finished_at REAL
+);
+CREATE UNIQUE INDEX jobs_one_open_of_a_kind ON jobs(project_id, kind) WHERE state IN ('queued', 'running');
+CREATE TABLE worker (id INTEGER PRIMARY KEY CHECK (id = 1), holder TEXT NOT NULL, pid INTEGER NOT NULL, heartbeat_at REAL NOT NULL);
+CREATE TABLE runs (
+    id INTEGER PRIMARY KEY, project_id INTEGER NOT NULL REFERENCES projects(id), number INTEGER NOT NULL, state TEXT NOT NULL,
+    labels INTEGER NOT NULL, card TEXT NOT NULL DEFAULT '{}', error TEXT NOT NULL DEFAULT '', started_at REAL NOT NULL, finished_at REAL,
+    UNIQUE (project_id, number)
+);
+CREATE TABLE estimates (
+    id INTEGER PRIMARY KEY, project_id INTEGER NOT NULL REFERENCES projects(id), labels INTEGER NOT NULL, source TEXT NOT NULL,
+    metric TEXT NOT NULL, value REAL NOT NULL, low REAL NOT NULL, high REAL NOT NULL, n INTEGER NOT NULL,
+    model INTEGER NOT NULL, at REAL NOT NULL
+);
+CREATE INDEX estimates_by_project ON estimates(project_id, id);
+"""
+
+
+@migrations()
+def m001_first_schema(db: Database) -> None:
+    # One statement at a time: executescript() would commit the transaction the migration runs in.
+    statement = ""
+    for line in FIRST_SCHEMA.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            db.conn.execute(statement)
+            statement = ""

@@ -1,0 +1,85 @@
+"""Fine-tuning runs and the quality estimates over time. Must not judge them: the loop decides what is published."""
+
+import json
+from collections.abc import Sequence
+from sqlite3 import Row
+from typing import Any
+
+from annot.records import Estimate, Run, RunState
+from annot.store.database import Database
+
+
+class Runs:
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def start(self, project: int, labels: int, now: float) -> Run:
+        with self._db.immediate():
+            number = 1 + (self._db.scalar("SELECT max(number) FROM runs WHERE project_id = ?", (project,)) or 0)
+            made = self._db.insert("runs", project_id=project, number=number, state=RunState.RUNNING, labels=labels, started_at=now)
+        return self.get(made)
+
+    def get(self, run: int) -> Run:
+        row = self._db.row("SELECT * FROM runs WHERE id = ?", (run,))
+        assert row is not None, f"run {run} vanished"
+        return _run(row)
+
+    def finish(self, run: int, state: RunState, now: float, card: dict[str, Any] | None = None, error: str = "") -> None:
+        """Close a run. A published run becomes the project's encoder in the same transaction."""
+        with self._db.immediate():
+            self._db.execute(
+                "UPDATE runs SET state = ?, card = ?, error = ?, finished_at = ? WHERE id = ?",
+                (state, json.dumps(card or {}), error, now, run),
+            )
+            if state is RunState.PUBLISHED:
+                self._db.execute("UPDATE projects SET published_run = ? WHERE id = (SELECT project_id FROM runs WHERE id = ?)", (run, run))
+
+    def of_project(self, project: int) -> list[Run]:
+        return [_run(row) for row in self._db.rows("SELECT * FROM runs WHERE project_id = ? ORDER BY number", (project,))]
+
+    def newest(self, project: int) -> Run | None:
+        row = self._db.row("SELECT * FROM runs WHERE project_id = ? ORDER BY number DESC LIMIT 1", (project,))
+        return _run(row) if row else None
+
+    def unfinished(self) -> list[Run]:
+        return [_run(row) for row in self._db.rows("SELECT * FROM runs WHERE state = 'running'")]
+
+    def note(self, project: int, estimates: Sequence[Estimate]) -> None:
+        with self._db.immediate():
+            for one in estimates:
+                self._db.insert(
+                    "estimates",
+                    project_id=project,
+                    labels=one.labels,
+                    source=one.source,
+                    metric=one.metric,
+                    value=one.value,
+                    low=one.low,
+                    high=one.high,
+                    n=one.n,
+                    model=one.model,
+                    at=one.at,
+                )
+
+    def estimates(self, project: int, source: str | None = None) -> list[Estimate]:
+        """Return the curve points, oldest first."""
+        rows = self._db.rows(
+            "SELECT labels, source, metric, value, low, high, n, model, at FROM estimates "
+            "WHERE project_id = :project AND (:source IS NULL OR source = :source) ORDER BY id",
+            {"project": project, "source": source},
+        )
+        return [Estimate(**dict(row)) for row in rows]
+
+
+def _run(row: Row) -> Run:
+    return Run(
+        row["id"],
+        row["project_id"],
+        row["number"],
+        RunState(row["state"]),
+        row["labels"],
+        json.loads(row["card"]),
+        row["error"],
+        row["started_at"],
+        row["finished_at"],
+    )

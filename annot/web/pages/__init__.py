@@ -1,0 +1,90 @@
+"""The pages: who is asking, which project, which page. Each page is a ``show(store, user, project)`` over use cases.
+
+Must not decide anything: logic lives in annot.loop. Every page checks the role again, since a URL can be typed.
+"""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from annot.errors import AnnotError, SignInRequired
+from annot.loop import accounts
+from annot.records import Project, Role, User
+from annot.settings import workspace
+from annot.store import Store
+from annot.web import signin, state
+from annot.web.api import token_of
+from annot.web.pages import data, label, lead, settings
+
+Page = Callable[[Store, User, Project], None]
+
+
+def show() -> None:
+    """Draw the whole app for this visitor. Expected faults are shown in words; nothing else is caught here."""
+    st.set_page_config(page_title="Annot", page_icon=":material/label:", layout="wide")
+    try:
+        with Store(workspace().database) as store:
+            try:
+                user = accounts.who(store, token_of(st.context.cookies))
+            except SignInRequired:
+                signin.show_form()
+                return
+            _show_for(store, user)
+    except AnnotError as fault:
+        st.error(str(fault))
+
+
+def _show_for(store: Store, user: User) -> None:
+    memberships = store.projects.of_member(user.id)
+    is_lead = user.role is Role.LEAD or any(role is Role.LEAD for _, role in memberships)
+    pages: list[tuple[str, str, str, Page, bool]] = [
+        ("Label", "label", ":material/edit_note:", label.show, False),
+        ("Lead", "lead", ":material/monitoring:", lead.show, True),
+        ("Data", "data", ":material/database:", data.show, True),
+        ("Settings", "settings", ":material/tune:", settings.show, True),
+    ]
+    shown = [one for one in pages if is_lead or not one[4]]
+    chosen = st.navigation(
+        [
+            st.Page(_page(store, user, work, for_lead), title=title, url_path=path, icon=icon, default=path == "label")
+            for title, path, icon, work, for_lead in shown
+        ],
+        position="top",
+    )
+    chosen.run()
+
+
+def _page(store: Store, user: User, work: Page, for_lead: bool) -> Callable[[], None]:
+    def run() -> None:
+        project = _choose_project(store, user)
+        if project is not None:
+            work(store, user, accounts.require(store, user, project.id, lead=for_lead))
+
+    return run
+
+
+def _choose_project(store: Store, user: User) -> Project | None:
+    """Draw the bar with the project and the account, and return the chosen project."""
+    mine = [project for project, _ in store.projects.of_member(user.id)]
+    left, right = st.columns([3, 2], vertical_alignment="center")
+    with right:
+        signin.show_sign_out(user.name)
+    if not mine:
+        st.info("You are not a member of any project yet. Ask a lead to add you (Settings, Members).")
+        return None
+    names = {project.id: project.name for project in mine}
+    asked = st.query_params.get("project", "")
+    first = int(asked) if asked.isdigit() and int(asked) in names else mine[0].id
+    with left:
+        chosen = st.selectbox(
+            "Project",
+            list(names),
+            index=list(names).index(st.session_state.get(state.PROJECT, first))
+            if st.session_state.get(state.PROJECT, first) in names
+            else 0,
+            format_func=names.__getitem__,
+            label_visibility="collapsed",
+            disabled=len(mine) == 1,
+            key=state.PROJECT,
+        )
+    return next(project for project in mine if project.id == chosen)

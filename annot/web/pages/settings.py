@@ -1,0 +1,153 @@
+"""The Settings page: label set, guidelines, ranker settings, members, new projects. Checks nothing itself: the use cases do."""
+
+import dataclasses
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from annot.errors import AnnotError
+from annot.loop import accounts, projects
+from annot.records import Label, Project, Role, User
+from annot.settings import ProjectSettings
+from annot.store import Store
+from annot.web import state
+
+
+def show(store: Store, user: User, project: Project) -> None:
+    st.title("Settings")
+    if saved := st.session_state.pop(state.SETTINGS_SAVED, None):
+        st.success(saved)
+    names = ["Labels", "Guidelines", "Ranker", "Members"] + (["New project"] if user.role is Role.LEAD else [])
+    tabs = st.tabs(names)
+    for tab, draw in zip(tabs, (_labels, _guidelines, _ranker, _members, _new_project), strict=False):
+        with tab:
+            try:
+                draw(store, user, project)
+            except AnnotError as fault:
+                st.error(str(fault))
+
+
+def _done(words: str) -> None:
+    st.session_state[state.SETTINGS_SAVED] = words
+    st.rerun()
+
+
+def _labels(store: Store, user: User, project: Project) -> None:
+    labels = store.projects.labels(project.id)
+    names = {label.id: label.name for label in labels}
+    st.caption(
+        ("Exactly one label per item." if project.exclusive else "Any number of labels per item.")
+        + " A label in use can be renamed but not deleted. Keys left empty are filled in."
+    )
+    frame = pd.DataFrame(
+        [
+            {
+                "id": label.id,
+                "key": label.key,
+                "name": label.name,
+                "title": label.title,
+                "parent": names.get(label.parent or 0, ""),
+                "description": label.description,
+            }
+            for label in labels
+        ],
+        columns=["id", "key", "name", "title", "parent", "description"],
+    )
+    edited = st.data_editor(
+        frame,
+        num_rows="dynamic",
+        hide_index=True,
+        width="stretch",
+        key=f"{state.SETTINGS_LABELS}.{project.id}",
+        column_config={
+            "id": None,
+            "key": st.column_config.TextColumn("Key", max_chars=1, width="small"),
+            "name": st.column_config.TextColumn("Name (in exports)", required=True),
+            "title": st.column_config.TextColumn("Title (on the button)"),
+            "parent": st.column_config.TextColumn("Under", help="The name of the label above this one, in a tree"),
+            "description": st.column_config.TextColumn("Description", width="large"),
+        },
+    )
+    if st.button("Save labels", type="primary"):
+        rows = [{key: _clean(value) for key, value in row.items()} for row in edited.to_dict("records")]
+        projects.set_label_set(store, project, projects.labels_from_rows(rows))
+        _done("The label set was saved.")
+
+
+def _clean(value: Any) -> Any:
+    return "" if value is None or (isinstance(value, float) and value != value) else value
+
+
+def _guidelines(store: Store, user: User, project: Project) -> None:
+    text = st.text_area("What annotators read under the key g", project.guidelines, height=360)
+    if st.button("Save guidelines", type="primary"):
+        store.projects.change(project.id, guidelines=text)
+        _done("The guidelines were saved.")
+
+
+def _ranker(store: Store, user: User, project: Project) -> None:
+    from annot import selectors, selftraining
+
+    choices = {"selector": list(selectors.names()), "self_training": list(selftraining.names())}
+    current = ProjectSettings.parse(project.settings).as_dict()
+    values: dict[str, Any] = {}
+    with st.form("ranker", border=False):
+        cells = st.columns(2, gap="large")
+        for place, spec in enumerate(dataclasses.fields(ProjectSettings)):
+            values[spec.name] = _field(cells[place % 2], spec, current[spec.name], choices.get(spec.name))
+        if st.form_submit_button("Save settings", type="primary"):
+            projects.change_settings(store, project, values)
+            _done("The settings were saved; the ranker uses them from the next answer on.")
+
+
+def _field(cell: Any, spec: dataclasses.Field[Any], value: Any, choices: list[str] | None) -> Any:
+    title = spec.name.replace("_", " ").capitalize()
+    text = spec.metadata["help"]
+    options = choices or list(spec.metadata.get("options", ()))
+    if options:
+        return cell.selectbox(title, options, index=options.index(value) if value in options else 0, help=text)
+    if isinstance(value, bool):
+        return cell.checkbox(title, value, help=text)
+    if isinstance(value, int | float):
+        return cell.number_input(title, spec.metadata.get("low"), spec.metadata.get("high"), value, help=text)
+    return cell.text_input(title, value, help=text)
+
+
+def _members(store: Store, user: User, project: Project) -> None:
+    members = store.projects.members(project.id)
+    st.dataframe(pd.DataFrame([{"Name": name, "Role": role.value} for name, role in members]), hide_index=True, width="stretch")
+    others = [one.name for one in store.accounts.all()]
+    with st.form("member", border=True):
+        st.markdown("**Add or change a member**")
+        left, middle = st.columns(2)
+        name = left.selectbox("Account", others)
+        role = middle.selectbox("Role", [*(role.value for role in Role), "not a member"], index=1)
+        if st.form_submit_button("Save member"):
+            account = store.accounts.find(name)
+            if account.id == user.id and role != Role.LEAD:
+                st.error("You cannot take the lead role from yourself. Ask another lead.")
+            else:
+                store.projects.set_member(project.id, account.id, None if role == "not a member" else Role(role))
+                _done(f"{name} was saved.")
+    if user.role is Role.LEAD:
+        with st.form("account", border=True, clear_on_submit=True):
+            st.markdown("**New account**")
+            name = st.text_input("Name")
+            if st.form_submit_button("Add account and make it an annotator here"):
+                added, password = accounts.add_account(store, name, Role.ANNOTATOR)
+                store.projects.set_member(project.id, added.id, Role.ANNOTATOR)
+                _done(f"{added.name} was added. Password (shown only now): {password}")
+
+
+def _new_project(store: Store, user: User, project: Project) -> None:
+    with st.form("project", border=False):
+        name = st.text_input("Name")
+        several = st.checkbox("Several labels may hold for one text")
+        raw = st.text_area("Labels, one a line", height=160, placeholder="positive\nnegative")
+        if st.form_submit_button("Create project", type="primary"):
+            wanted = [Label(0, line.strip(), line.strip()) for line in raw.splitlines() if line.strip()]
+            wanted = projects.check_labels(wanted)
+            made = projects.create_project(store, name, user, exclusive=not several)
+            projects.set_label_set(store, made, wanted)
+            _done(f"The project {made.name} was created. Choose it above, then import its texts under Data.")

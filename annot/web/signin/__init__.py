@@ -1,0 +1,27 @@
+"""The sign-in form as a component: it posts to /api/sign-in, which sets the HttpOnly cookie, and reloads the page.
+
+Must not see a password in Python: it goes from the browser to the route.
+"""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+FOLDER = Path(__file__).parent
+
+
+@cache
+def _component(name: str) -> Any:
+    return st.components.v2.component(
+        f"annot_{name}", js=(FOLDER / f"{name}.js").read_text("utf-8"), css=(FOLDER / "form.css").read_text("utf-8")
+    )
+
+
+def show_form() -> None:
+    _component("sign_in")(key="sign-in")
+
+
+def show_sign_out(name: str) -> None:
+    _component("sign_out")(key="sign-out", data={"name": name})

@@ -1,0 +1,10 @@
+"""The names of all session-state keys, once. Must not hold state itself."""
+
+PROJECT = "project.chosen"
+DATA_SEARCH = "data.search"
+DATA_UPLOAD = "data.upload"
+DATA_REPORT = "data.report"
+DATA_EXPORT = "data.export"
+SETTINGS_LABELS = "settings.labels"
+SETTINGS_SAVED = "settings.saved"
+SETTINGS_PASSWORD = "settings.password"

@@ -1,0 +1,186 @@
+"""The background process: keeps every project's queue fresh, and runs encoding and fine-tuning jobs as child processes.
+
+Exactly one is active per database. It must not import torch: a crash or a kill of a child costs nothing but that child's work.
+"""
+
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import traceback
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from annot.errors import AnnotError
+from annot.loop import training
+from annot.loop.ranking import Ranker
+from annot.records import Job, JobState, Project
+from annot.settings import Workspace
+from annot.store import Store
+
+HEARTBEAT_S = 1.0
+PATIENCE_S = 5.0
+POLL_S = 0.03
+MOST_ATTEMPTS = 3
+LOW_PRIORITY = 10
+
+log = logging.getLogger("annot.worker")
+
+
+def work(workspace: Workspace) -> None:
+    """Run until SIGTERM or SIGINT. Waits while another worker is active in the workspace."""
+    worker = Worker(workspace)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: worker.stop())
+    worker.run()
+
+
+@dataclass(slots=True)
+class Child:
+    """A job running in a process of its own."""
+
+    job: Job
+    process: subprocess.Popen[bytes]
+    output: Path
+
+
+@dataclass(slots=True)
+class Worker:
+    workspace: Workspace
+    holder: str = field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
+    _stopping: bool = False
+    _child: Child | None = None
+    _rankers: dict[int, Ranker] = field(default_factory=dict)
+    _beat_at: float = 0.0
+    _told: dict[int, str] = field(default_factory=dict)
+
+    def stop(self) -> None:
+        self._stopping = True
+
+    def run(self) -> None:
+        with Store(self.workspace.database) as store:
+            if not self._become_active(store):
+                return
+            self._clear_up(store)
+            log.info("worker %s is active on %s", self.holder, self.workspace.home)
+            try:
+                while not self._stopping:
+                    if not self.step(store):
+                        time.sleep(POLL_S)
+            finally:
+                self._end_child(store)
+                store.jobs.release_worker(self.holder)
+
+    def _become_active(self, store: Store) -> bool:
+        told = False
+        while not self._stopping:
+            if store.jobs.hold_worker(self.holder, os.getpid(), time.time(), PATIENCE_S):
+                return True
+            if not told:
+                print("Another worker is active in this workspace; waiting for it to stop.", file=sys.stderr, flush=True)
+                told = True
+            time.sleep(HEARTBEAT_S)
+        return False
+
+    def _clear_up(self, store: Store) -> None:
+        """Take over what a killed worker left: its running jobs start again, its open run is closed as failed."""
+        training.fail_unfinished(store)
+        for job in store.jobs.running():
+            self._again_or_failed(store, job, "The worker was stopped.")
+
+    def step(self, store: Store) -> bool:
+        """Do what is due once; return whether anything was done. The one place that catches what nobody expected."""
+        now = time.time()
+        if now - self._beat_at > HEARTBEAT_S:
+            if not store.jobs.hold_worker(self.holder, os.getpid(), now, PATIENCE_S):
+                log.error("another worker took over; this one stops")
+                self._stopping = True
+                return False
+            self._beat_at = now
+        did = self._tend_child(store)
+        for project in store.projects.all():
+            try:
+                did = self._tend_project(store, project) or did
+            except AnnotError as fault:
+                self._tell_once(project, str(fault))
+            except Exception:  # the worker must outlive a fault in one project
+                self._tell_once(project, traceback.format_exc())
+        return did
+
+    def _tell_once(self, project: Project, words: str) -> None:
+        if self._told.get(project.id) != words:
+            self._told[project.id] = words
+            log.error("project %s: %s", project.name, words)
+
+    def _tend_project(self, store: Store, project: Project) -> bool:
+        ranker = self._rankers.setdefault(project.id, Ranker(self.workspace, project.id))
+        ranking = ranker.refresh(store)
+        if ranker.missing:
+            store.jobs.ask(project.id, "encode", time.time())
+        if ranking and training.run_is_due(store, project, ranking.labels) and ranker.classes >= 2:
+            store.jobs.ask(project.id, "run", time.time())
+        return ranking is not None
+
+    def _tend_child(self, store: Store) -> bool:
+        if self._child is None:
+            job = store.jobs.take(time.time())
+            if job is None:
+                return False
+            self._child = self._spawn(job)
+            return True
+        code = self._child.process.poll()
+        if code is None:
+            return False
+        child, self._child = self._child, None
+        if code == 0:
+            store.jobs.finish(child.job.id, JobState.DONE, time.time())
+        elif code > 0:  # it failed by itself and said why
+            store.jobs.finish(child.job.id, JobState.FAILED, time.time(), error=_tail(child.output))
+        else:
+            training.fail_unfinished(store)
+            self._again_or_failed(store, child.job, f"Its process was killed (signal {-code}); is there enough memory?")
+        return True
+
+    def _spawn(self, job: Job) -> Child:
+        folder = self.workspace.home / "logs"
+        folder.mkdir(parents=True, exist_ok=True)
+        output = folder / f"job-{job.id}.log"
+        with output.open("wb") as log_file:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "annot", "job", str(job.id)],
+                stdout=log_file,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                env={**os.environ, "ANNOT_HOME": str(self.workspace.home)},
+                # On a shared CPU the browser and the ranker come first.
+                preexec_fn=lambda: os.nice(LOW_PRIORITY) and None,
+                start_new_session=True,
+            )
+        return Child(job, process, output)
+
+    def _again_or_failed(self, store: Store, job: Job, why: str) -> None:
+        if store.jobs.attempts(job.id) < MOST_ATTEMPTS:
+            store.jobs.requeue(job.id)
+        else:
+            store.jobs.finish(job.id, JobState.FAILED, time.time(), error=f"{why} It was tried {MOST_ATTEMPTS} times.")
+
+    def _end_child(self, store: Store) -> None:
+        if self._child is None:
+            return
+        self._child.process.terminate()
+        try:
+            self._child.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._child.process.kill()
+            self._child.process.wait()
+        training.fail_unfinished(store)
+        store.jobs.requeue(self._child.job.id)
+        self._child = None
+
+
+def _tail(output: Path, characters: int = 4000) -> str:
+    return output.read_text(encoding="utf-8", errors="replace")[-characters:]

@@ -1,0 +1,100 @@
+"""One contract for every registered selector, and the whole-pool scores held equal to small-text's."""
+
+import numpy as np
+import pytest
+
+from annot.errors import UnknownName
+from annot.selectors import Situation, confidence, names, select
+from annot.selectors.smalltext import query
+
+
+def situation(pool: int = 40, labelled: int = 6, labels: int = 3, seed: int = 0, **changes: object) -> Situation:
+    rng = np.random.default_rng(seed)
+    n = pool + labelled
+    vectors = rng.normal(size=(n, 8)).astype(np.float32)
+    places = rng.permutation(n)
+    facts: dict[str, object] = {
+        "proba": rng.dirichlet(np.ones(labels), n).astype(np.float32),
+        "vectors": vectors / np.linalg.norm(vectors, axis=1, keepdims=True),
+        "pool": np.sort(places[:pool]),
+        "labelled": places[pool:],
+        "targets": np.eye(labels, dtype=np.float32)[rng.integers(labels, size=labelled)],
+        "rng": np.random.default_rng(seed + 1),
+    } | changes
+    return Situation(**facts)  # type: ignore[arg-type]
+
+
+CASES = {
+    "plain": {},
+    "no model yet": {"proba": None},
+    "ties": {"proba": np.full((46, 3), 1 / 3, np.float32)},
+    "one class": {"proba": np.tile(np.array([[1, 0, 0]], np.float32), (46, 1)), "targets": np.eye(3, dtype=np.float32)[np.zeros(6, int)]},
+    "one column": {"proba": np.ones((46, 1), np.float32), "targets": np.ones((6, 1), np.float32)},
+    "identical texts": {"vectors": np.tile(np.eye(8, dtype=np.float32)[:1], (46, 1))},
+    "nothing labelled": {"labelled": 0},
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("name", names())
+def test_picks_n_pool_items_without_repeats(name: str, case: str) -> None:
+    given = situation(**CASES[case])  # type: ignore[arg-type]
+    picked = select(name, given, 10)
+    assert len(picked.indices) == len(picked.scores) == 10
+    assert len(set(picked.indices.tolist())) == 10
+    assert set(picked.indices.tolist()) <= set(given.pool.tolist())
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_same_seed_gives_the_same_answer(name: str) -> None:
+    first, second = (select(name, situation(rng=np.random.default_rng(7)), 10) for _ in range(2))
+    assert first.indices.tolist() == second.indices.tolist()
+
+
+@pytest.mark.parametrize("name", names())
+def test_asking_for_more_than_the_pool_gives_the_whole_pool(name: str) -> None:
+    given = situation()
+    assert sorted(select(name, given, 1000).indices.tolist()) == given.pool.tolist()
+
+
+@pytest.mark.parametrize("name", names())
+def test_an_empty_pool_gives_nothing(name: str) -> None:
+    assert len(select(name, situation(pool=0), 10).indices) == 0
+
+
+@pytest.mark.parametrize("name", ["breaking_ties", "least_confidence", "prediction_entropy"])
+def test_what_the_model_cannot_say_anything_about_is_asked_first(name: str) -> None:
+    given = situation()
+    assert given.proba is not None
+    given.proba[given.pool[3]] = np.nan
+    assert select(name, given, 5).indices[0] == given.pool[3]
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(
+    ("name", "theirs"),
+    [("breaking_ties", "BreakingTies"), ("least_confidence", "LeastConfidence"), ("prediction_entropy", "PredictionEntropy")],
+)
+def test_the_whole_pool_path_picks_what_small_text_picks(name: str, theirs: str, seed: int) -> None:
+    import small_text
+
+    given = situation(pool=200, seed=seed)
+    assert set(select(name, given, 20).indices.tolist()) == set(query(getattr(small_text, theirs)(), given, 20).tolist())
+
+
+def test_breaking_ties_by_hand() -> None:
+    proba = np.array([[0.5, 0.5, 0.0], [0.9, 0.1, 0.0], [0.6, 0.0, 0.4]], np.float32)
+    assert confidence.breaking_ties(proba) == pytest.approx([0.0, 0.8, 0.2])
+
+
+def test_diversity_visits_every_cluster_before_it_repeats_one() -> None:
+    centres = np.eye(8, dtype=np.float32)
+    vectors = np.repeat(np.eye(8, dtype=np.float32), 10, axis=0)
+    nothing = np.empty(0, np.int64)
+    given = Situation(None, vectors, np.arange(80), nothing, np.empty((0, 3)), np.random.default_rng(0))
+    assert {int(place) // 10 for place in select("diversity", given, 8).indices} == set(range(8))
+
+
+def test_an_unknown_selector_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(UnknownName, match="breaking_ties"):
+        select("clairvoyance", situation(), 1)

@@ -1,0 +1,254 @@
+"""The store keeps its promises: exactly once, exclusive leases, nothing half-imported, faults in words."""
+
+import sqlite3
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from annot.vectors import content_hash
+from conftest import Small, add_items
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from annot.errors import BadInput, Busy, WorkspaceError
+from annot.loop import labelling
+from annot.records import Event, Kind, QueueRow, Ranking, Reason, Relation, Role, Split
+from annot.settings import Workspace
+from annot.store import Store
+from annot.store.items import NewItem
+from annot.store.migrations import migrations
+
+
+def label(uid: str, item: int, label_id: int, lease: int | None = None) -> Event:
+    return Event(uid, Kind.LABEL, item, (label_id,), lease=lease)
+
+
+def first_item(store: Store, small: Small) -> int:
+    return next(store.items.hashes(small.project.id, Split.POOL))[0]
+
+
+def standing(store: Store, small: Small) -> list[tuple[int, tuple[int, ...]]]:
+    return [(answer.item, answer.labels) for answer in store.answers.current(small.project.id)]
+
+
+def test_an_event_sent_twice_is_stored_once(store: Store, small: Small) -> None:
+    event = label("uid-00001", first_item(store, small), small.labels[0].id)
+    for _ in range(2):
+        assert store.answers.record(small.project.id, small.lead.id, [event, event], time.time()) == [None, None]
+    assert len(standing(store, small)) == 1
+
+
+def test_a_uid_of_another_account_is_refused(store: Store, small: Small) -> None:
+    bob = store.accounts.add("bob", Role.ANNOTATOR, "x", 0.0)
+    event = label("uid-00001", first_item(store, small), small.labels[0].id)
+    store.answers.record(small.project.id, small.lead.id, [event], time.time())
+    (why,) = store.answers.record(small.project.id, bob.id, [event], time.time())
+    assert why is not None
+    assert "another account" in why
+
+
+@pytest.mark.parametrize(
+    ("event", "words"),
+    [
+        (Event("uid-00001", Kind.LABEL, 1, (999,)), "not in this project's label set"),
+        (Event("uid-00001", Kind.LABEL, 1, ()), "exactly one label"),
+        (Event("uid-00001", Kind.LABEL, 1, (1, 2)), "exactly one label"),
+        (Event("uid-00001", Kind.LABEL, 999_999, (1,)), "not in this project"),
+        (Event("uid-00001", Kind.UNDO, 1, target="nothing-there"), "must name an earlier"),
+        (Event("uid-00001", Kind.SKIP, 1, (1,)), "Only a label event"),
+        (Event("uid-00001", Kind.LABEL, 1, (), relation=Relation.NOT), "at least one label"),
+    ],
+)
+def test_an_event_that_makes_no_sense_is_refused_in_words(store: Store, small: Small, event: Event, words: str) -> None:
+    (why,) = store.answers.record(small.project.id, small.lead.id, [event], time.time())
+    assert why is not None
+    assert words in why
+    assert standing(store, small) == []
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=st.lists(st.tuples(st.integers(0, 4), st.integers(0, 1)), max_size=8))
+def test_label_then_undo_is_the_identity(store: Store, small: Small, steps: list[tuple[int, int]]) -> None:
+    items = [item for item, _ in store.items.hashes(small.project.id, Split.POOL)]
+    stamp = str(time.time_ns())
+    for n, (place, which) in enumerate(steps):
+        store.answers.record(small.project.id, small.lead.id, [label(f"{stamp}-{n}", items[place], small.labels[which].id)], time.time())
+    before = standing(store, small)
+    new = label(f"{stamp}-new", items[0], small.labels[0].id)
+    store.answers.record(small.project.id, small.lead.id, [new], time.time())
+    assert (items[0], (small.labels[0].id,)) in standing(store, small)
+    store.answers.record(small.project.id, small.lead.id, [Event(f"{stamp}-undo", Kind.UNDO, items[0], target=new.uid)], time.time())
+    assert standing(store, small) == before
+
+
+def sync(store: Store, small: Small, tab: str, user: int | None = None, **rest: object) -> labelling.Synced:
+    who = store.accounts.find("ada") if user is None else next(one for one in store.accounts.all() if one.id == user)
+    arguments: dict[str, object] = {"events": [], "hold": [], "want": 10} | rest
+    return labelling.sync(store, small.project, who, tab, **arguments)  # type: ignore[arg-type]
+
+
+def test_lease_is_exclusive(store: Store, small: Small) -> None:
+    seen = [lease.item for tab in ("a", "b", "c") for lease in sync(store, small, tab).leases]
+    assert len(seen) == len(set(seen)) == 30
+
+
+def test_leases_are_exclusive_among_threads_claiming_at_once(home: Workspace, store: Store, small: Small) -> None:
+    got: list[int] = []
+    lock = threading.Lock()
+
+    def claim(tab: str) -> None:
+        with Store(home.database) as own:
+            items = [lease.item for lease in sync(own, small, tab).leases]
+        with lock:
+            got.extend(items)
+
+    threads = [threading.Thread(target=claim, args=(f"tab-{n}",)) for n in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(got) == len(set(got)) == 100
+
+
+def test_a_reload_gets_its_own_leases_back(store: Store, small: Small) -> None:
+    before = [lease.id for lease in sync(store, small, "a").leases]
+    assert [lease.id for lease in sync(store, small, "a").leases] == before
+
+
+def test_an_expired_lease_goes_to_somebody_else_and_is_stale_for_its_old_tab(store: Store, small: Small) -> None:
+    values = {"want": 100, "seconds": 60.0, "overlap": 1}
+    mine, _ = store.queue.hold(small.project.id, small.lead.id, "a", [], now=1000.0, **values)
+    bob = store.accounts.add("bob", Role.ANNOTATOR, "x", 0.0)
+    assert store.queue.hold(small.project.id, bob.id, "b", [], now=1030.0, **values)[0] == []
+    theirs, _ = store.queue.hold(small.project.id, bob.id, "b", [], now=1100.0, **values)
+    assert {lease.item for lease in theirs} == {lease.item for lease in mine}
+    _, stale = store.queue.hold(small.project.id, small.lead.id, "a", [lease.id for lease in mine], now=1101.0, **values)
+    assert set(stale) == {lease.id for lease in mine}
+
+
+def test_a_laptop_that_slept_past_its_leases_keeps_those_nobody_took(store: Store, small: Small) -> None:
+    values = {"want": 5, "seconds": 60.0, "overlap": 1}
+    mine, _ = store.queue.hold(small.project.id, small.lead.id, "a", [], now=1000.0, **values)
+    fresh, stale = store.queue.hold(small.project.id, small.lead.id, "a", [lease.id for lease in mine], now=9000.0, **values)
+    assert (fresh, stale) == ([], [])
+
+
+def test_an_undo_reopens_the_lease_so_that_nobody_else_gets_the_item(store: Store, small: Small) -> None:
+    lease = sync(store, small, "a", want=1).leases[0]
+    sync(store, small, "a", want=0, events=[label("uid-00001", lease.item, small.labels[0].id, lease.id)])
+    sync(store, small, "a", want=0, events=[Event("uid-00002", Kind.UNDO, lease.item, target="uid-00001")])
+    assert lease.item not in [other.item for other in sync(store, small, "b", want=50).leases]
+
+
+def test_overlap_offers_an_item_to_that_many_people_and_no_more(store: Store, small: Small) -> None:
+    people = [store.accounts.add(f"p{n}", Role.ANNOTATOR, "x", 0.0).id for n in range(3)]
+    item = first_item(store, small)
+    store.queue.rewrite(small.project.id, [QueueRow(item, Reason.UNCERTAIN)], Ranking(0, 0, 0, "x", 0.0, 0.0), 0)
+    got = [
+        [lease.item for lease in store.queue.hold(small.project.id, user, "t", [], want=1, seconds=60.0, overlap=2, now=1000.0)[0]]
+        for user in people
+    ]
+    assert got[:2] == [[item], [item]]
+    assert got[2] != [item]
+
+
+def test_leases_follow_the_queue_and_carry_its_stamp(store: Store, small: Small) -> None:
+    items = [item for item, _ in store.items.hashes(small.project.id, Split.POOL)][5:15]
+    rows = [QueueRow(item, Reason.UNCERTAIN, 0.5, None, ((small.labels[0].id, 0.75),)) for item in items]
+    store.queue.rewrite(small.project.id, rows, Ranking(0, 7, 42, "breaking_ties", 0.1, time.time()), 0)
+    leases = sync(store, small, "a").leases
+    assert [lease.item for lease in leases] == items
+    assert (leases[0].model, leases[0].labels, leases[0].score, leases[0].guesses) == (7, 42, 0.5, ((small.labels[0].id, 0.75),))
+
+
+def test_a_killed_import_leaves_nothing_visible_and_the_next_one_clears_it(store: Store, small: Small) -> None:
+    now = time.time()
+    batch = [NewItem(f"x{n}", f"half {n}", content_hash(f"half {n}"), Split.POOL, {}) for n in range(10)]
+    dead = store.items.start_import(small.project.id, "dead.csv", 0, now - 100)
+    store.items.stage(small.project.id, dead, batch, 0, now - 100)
+    assert store.items.search(small.project.id, "half", 5) == []
+    assert store.items.count(small.project.id, Split.POOL) == 100
+    alive = store.items.start_import(small.project.id, "alive.csv", 0, now)
+    assert store.items.stage(small.project.id, alive, batch, 0, now) == []
+    assert store.items.finish_import(alive, small.lead.id, 0, 0, now).pool == 10
+    assert len(store.items.search(small.project.id, "half", 50)) == 10
+
+
+def test_two_imports_at_once_are_refused(store: Store, small: Small) -> None:
+    store.items.start_import(small.project.id, "one.csv", 0, time.time())
+    with pytest.raises(Busy, match=r"one\.csv is being imported"):
+        store.items.start_import(small.project.id, "two.csv", 0, time.time())
+
+
+@pytest.mark.parametrize("words", ['"', "a OR b", "NEAR(", "text:1", "*", "number 5\0", "'; DROP TABLE items"])
+def test_search_never_reads_words_as_query_syntax(store: Store, small: Small, words: str) -> None:
+    assert all(words.split()[-1].strip("\0").lower() in item.text for item in store.items.search(small.project.id, words, 5))
+
+
+@pytest.mark.parametrize("text", ["<script>alert(1)</script>", "a\0b", "\u202eright to left", "😀", "x" * 100_000, " lead\r\ntail "])
+def test_hostile_text_is_kept_unchanged(store: Store, small: Small, text: str) -> None:
+    add_items(store, small.project, [text])
+    item = store.items.page(small.project.id, 1)[0]
+    assert item.text == text
+
+
+def test_a_label_in_use_cannot_be_deleted_but_renamed(store: Store, small: Small) -> None:
+    ham, spam = small.labels
+    store.answers.record(small.project.id, small.lead.id, [label("uid-00001", first_item(store, small), ham.id)], time.time())
+    with pytest.raises(BadInput, match="is used in 1 annotations"):
+        store.projects.set_labels(small.project.id, [spam])
+    assert store.projects.labels(small.project.id) == small.labels
+
+
+def test_only_one_worker_is_active_and_a_silent_one_is_replaced(store: Store) -> None:
+    assert store.jobs.hold_worker("a", 1, 100.0, 5.0)
+    assert not store.jobs.hold_worker("b", 2, 104.0, 5.0)
+    assert store.jobs.hold_worker("a", 1, 104.0, 5.0)
+    assert store.jobs.hold_worker("b", 2, 110.0, 5.0)
+    assert not store.jobs.hold_worker("a", 1, 111.0, 5.0)
+
+
+def test_one_open_job_of_a_kind(store: Store, small: Small) -> None:
+    assert store.jobs.ask(small.project.id, "encode", 0.0)
+    assert not store.jobs.ask(small.project.id, "encode", 0.0)
+    assert store.jobs.take(1.0) is not None
+    assert store.jobs.take(1.0) is None
+    assert not store.jobs.ask(small.project.id, "encode", 0.0)
+
+
+def test_a_workspace_of_a_newer_version_is_refused_and_not_changed(home: Workspace, store: Store) -> None:
+    store.close()
+    with sqlite3.connect(home.database) as raw:
+        raw.execute("PRAGMA user_version = 99")
+    before = home.database.read_bytes()
+    with pytest.raises(WorkspaceError, match="newer Annot"):
+        Store(home.database)
+    assert home.database.read_bytes() == before
+
+
+def test_a_file_that_is_no_database_is_said_in_words(tmp_path: Path) -> None:
+    (tmp_path / "annot.db").write_text("this is not a database, " * 50)
+    with pytest.raises(WorkspaceError, match="is not an Annot database"):
+        Store(tmp_path / "annot.db")
+
+
+def test_a_full_disk_is_said_in_words_and_loses_nothing_saved(home: Workspace, store: Store, small: Small) -> None:
+    item = first_item(store, small)
+    store.answers.record(small.project.id, small.lead.id, [label("uid-00001", item, small.labels[0].id)], time.time())
+    connection = store._database._connection
+    connection.execute(f"PRAGMA max_page_count = {connection.execute('PRAGMA page_count').fetchone()[0]}")
+    with pytest.raises(WorkspaceError, match=r"disk .* is full"):
+        add_items(store, small.project, ["y" * 900_000])
+    assert standing(store, small) == [(item, (small.labels[0].id,))]
+
+
+def test_a_read_only_workspace_is_said_in_words(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises((WorkspaceError, NotADirectoryError), match=r"cannot be|Not a directory"):
+        Store(tmp_path / "file" / "annot.db")
+
+
+def test_migrations_have_unique_names_in_order() -> None:
+    names = [migration.name for migration in migrations._migrations]
+    assert names == sorted(set(names))
