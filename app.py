@@ -6,4 +6,4 @@ import streamlit as st
 
 from annot.web.api import routes
 
-app = st.App(Path(__file__).parent / "annot" / "web" / "entry.py", routes=routes)
+app = st.App(Path(__file__).parent / "annot" / "web" / "pages" / "entry.py", routes=routes)

@@ -212,7 +212,7 @@ def export(home: Workspace, arguments: argparse.Namespace) -> None:
         project = store.projects.find(arguments.project)
         split = None if arguments.split == "all" else Split(arguments.split)
         rows = exporting.export_rows(store, project, split, skips=arguments.skips)
-        formats.write(arguments.format, arguments.out or sys.stdout.buffer, rows)
+        formats.write(arguments.format, arguments.out or sys.stdout.buffer, rows, columns=exporting.COLUMNS)
 
 
 def run_worker(home: Workspace, arguments: argparse.Namespace) -> None:

@@ -28,7 +28,10 @@ POOLINGS = ("mean", "cls", "max")
 OFFSET_POSITIONS = ("roberta", "xlm-roberta", "camembert", "mpnet", "xlm-roberta-xl")
 # A batch holds about this many tokens, padding included. In bfloat16 the weights are re-ordered for every batch, so small ones
 # pay for it: 32 texts/s at 2,048, 52 at 4,096 and 84 at 16,384 tokens (ag_news, 2 shared cores with avx512_bf16).
-BATCH_TOKENS = 16_384
+BATCH_TOKENS = 4_096
+# Cores left to the rest of the machine. A thread that waits for a busy core stalls all the others at every operation: on 2 cores
+# with another process running, a training step took 1.2 s with one thread and 7.5 s with two. OMP_NUM_THREADS overrules it.
+SPARED_CORES = 1
 # Texts tokenised and sorted by length at a time: bounds memory, and is how often progress is told.
 BLOCK = 2_048
 # A text is cut to this many characters per token the encoder takes before it is tokenised; words are shorter than that.
@@ -206,16 +209,21 @@ def embed(model: Any, tokens: list[list[int]], pooling: str) -> Any:
         ids[row, : len(one)] = torch.tensor(one)
         mask[row, : len(one)] = 1
     ids, mask = ids.to(model.device), mask.to(model.device)
-    hidden = model(input_ids=ids, attention_mask=mask).last_hidden_state.float()
-    return torch.nn.functional.normalize(_pool(hidden, mask.unsqueeze(-1), pooling), dim=1)
+    return pool(model(input_ids=ids, attention_mask=mask).last_hidden_state, mask, pooling)
 
 
-def _pool(hidden: Any, mask: Any, pooling: str) -> Any:
+def pool(hidden: Any, mask: Any, pooling: str) -> Any:
+    """Return L2-normalised sentence vectors (n, d) in fp32 from token vectors (n, t, d) and their mask (n, t)."""
+    import torch
+
+    hidden, mask = hidden.float(), mask.unsqueeze(-1)
     if pooling == "cls":
-        return hidden[:, 0]
-    if pooling == "max":
-        return hidden.masked_fill(mask == 0, float("-inf")).max(dim=1).values
-    return (hidden * mask).sum(1) / mask.sum(1)
+        found = hidden[:, 0]
+    elif pooling == "max":
+        found = hidden.masked_fill(mask == 0, float("-inf")).max(dim=1).values
+    else:
+        found = (hidden * mask).sum(1) / mask.sum(1)
+    return torch.nn.functional.normalize(found, dim=1)
 
 
 def _batches(lengths: list[int]) -> Iterator[list[int]]:
@@ -256,11 +264,14 @@ def fast_dtype(device: str) -> Any:
 
 def load_parts(identity: EncoderId) -> tuple[Any, Any]:
     """Return (transformers model in fp32 on the CPU, fast tokenizer). Raises ModelError when the files are damaged."""
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    import torch
     from safetensors import SafetensorError
     from transformers import AutoModel, AutoTokenizer
     from transformers.utils import logging
 
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) - SPARED_CORES))
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     folder = _transformer_folder(identity.path)

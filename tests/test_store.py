@@ -243,9 +243,15 @@ def test_a_full_disk_is_said_in_words_and_loses_nothing_saved(home: Workspace, s
     assert standing(store, small) == [(item, (small.labels[0].id,))]
 
 
-def test_a_read_only_workspace_is_said_in_words(tmp_path: Path) -> None:
+def test_a_read_only_workspace_is_said_in_words(store: Store, small: Small) -> None:
+    store._database.execute("PRAGMA query_only = ON")
+    with pytest.raises(WorkspaceError, match="cannot be written"):
+        sync(store, small, "a")
+
+
+def test_a_file_in_the_place_of_the_workspace_is_said_in_words(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises((WorkspaceError, NotADirectoryError), match=r"cannot be|Not a directory"):
+    with pytest.raises(WorkspaceError, match="is not a folder"):
         Store(tmp_path / "file" / "annot.db")
 
 

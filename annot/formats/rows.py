@@ -24,7 +24,7 @@ TEXT_NAMES = (
     "utterance", "tweet", "question", "description", "texts", "full_text", "raw_text",
 )  # fmt: skip
 ID_NAMES = ("external_id", "id", "item_id", "uid", "uuid")
-LABEL_NAMES = ("label", "labels", "category", "class", "topic", "gold_label", "gold", "label_name")
+LABEL_NAMES = ("label", "labels", "category", "class", "topic", "label_name")
 SPLIT_NAMES = ("split", "subset", "partition")
 
 
@@ -83,7 +83,7 @@ class _RefusedError(Exception):
 
 
 def guess(columns: list[str]) -> Mapping:
-    """Guess which column is what by its name; ``text`` is empty where none fits, unless only one column is left."""
+    """Guess which column is what by its name; ``text`` is the only column of a file that has one, and empty where none fits."""
     known = {name.strip().lower().replace(" ", "_").replace("-", "_"): name for name in reversed(columns)}
 
     def first(names: tuple[str, ...]) -> str | None:
@@ -91,8 +91,7 @@ def guess(columns: list[str]) -> Mapping:
 
     text, identity, label, split = first(TEXT_NAMES), first(ID_NAMES), first(LABEL_NAMES), first(SPLIT_NAMES)
     if text is None:
-        left = [name for name in columns if name not in (identity, label, split)]
-        text = left[0] if len(left) == 1 else ""
+        return Mapping(columns[0]) if len(columns) == 1 else Mapping("", identity, label, split)
     return Mapping(text, identity, label, split)
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 FORMATS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 BUFFER = 2**18
+UNPACKED = 2**16  # bytes; so many may be lost before damage is met
 LONGEST_RECORD = 8_000_000  # characters of CSV, bytes of JSON; what is longer is skipped without being held
 
 BOM = b"\xef\xbb\xbf"
@@ -138,7 +139,7 @@ class Source:
         if not self.gzipped:
             return stream
         unpacked: Any = gzip.GzipFile(fileobj=stream, mode="rb")
-        return self._stack.enter_context(io.BufferedReader(unpacked, BUFFER))
+        return self._stack.enter_context(io.BufferedReader(unpacked, UNPACKED))
 
 
 class _Counted(io.FileIO):

@@ -10,8 +10,11 @@ from numpy.typing import NDArray
 
 from annot.errors import BadInput
 
-# Inverse strength of the L2 penalty; see CHOICE below the code for how it was found.
-PENALTY = 10.0
+# The inverse strength of the L2 penalty, and whether rare labels weigh as much as common ones. Mean accuracy over five draws of
+# 20, 100 and 500 random labels on ag_news, trec6, mr and dbpedia14: 0.530, 0.742, 0.824 balanced with 1; 0.505, 0.717, 0.800
+# balanced with 100; 0.348, 0.638, 0.820 unbalanced with 1; 0.484, 0.705, 0.797 unbalanced with 100.
+PENALTY = 1.0
+BALANCED = True
 CHUNK = 65_536
 
 
@@ -99,7 +102,7 @@ def _logistic(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     from sklearn.linear_model import LogisticRegression
 
-    model = LogisticRegression(C=PENALTY, max_iter=300, tol=1e-3).fit(x, classes, share)
+    model = LogisticRegression(C=PENALTY, class_weight="balanced" if BALANCED else None, max_iter=300, tol=1e-3).fit(x, classes, share)
     return model.coef_, model.intercept_
 
 

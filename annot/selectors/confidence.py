@@ -4,42 +4,40 @@ Where several labels may hold, each label is its own yes-or-no question. A row w
 Must not look at vectors.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from annot.records import Reason
-from annot.selectors import Picked, Situation, probabilities, registry, top
+from annot.selectors.base import Picked, Selector, Situation, draw, selectors, top
+
+Confidence = Callable[[NDArray[np.float32], bool], NDArray[np.float32]]
 
 
-@registry.register("breaking_ties")
-def breaking_ties(situation: Situation, n: int) -> Picked:
-    """Prefer a small margin between the two likeliest labels; where several may hold, between yes and no of the least clear one.
+def breaking_ties(proba: NDArray[np.float32], exclusive: bool = True) -> NDArray[np.float32]:
+    """Return the margin (n,) between the two likeliest labels; where several may hold, between yes and no of the least clear one.
 
-    Luo et al., "Active Learning to Recognize Multiple Types of Plankton", JMLR 2005. The score is minus the margin.
+    Luo et al., "Active Learning to Recognize Multiple Types of Plankton", JMLR 2005.
     """
-    proba = probabilities(situation)
-    if not situation.exclusive:
-        return top(situation, -np.abs(2 * proba - 1).min(axis=1), n, Reason.UNCERTAIN)
+    if not exclusive:
+        closest: NDArray[np.float32] = np.abs(2 * proba - 1).min(axis=1)
+        return closest
     if proba.shape[1] < 2:
-        return top(situation, -proba[:, 0], n, Reason.UNCERTAIN)
+        return proba[:, 0]
     two = np.partition(proba, proba.shape[1] - 2, axis=1)[:, -2:]
-    return top(situation, _keep_nan(two[:, 0] - two[:, 1], proba), n, Reason.UNCERTAIN)
+    return two[:, 1] - two[:, 0]
 
 
-@registry.register("least_confidence")
-def least_confidence(situation: Situation, n: int) -> Picked:
-    """Prefer a low probability of the predicted labels. Culotta and McCallum, AAAI 2005. The score is 1 minus that probability."""
-    proba = probabilities(situation)
-    sure = proba.max(axis=1) if situation.exclusive else np.maximum(proba, 1 - proba).prod(axis=1)
-    return top(situation, 1 - sure, n, Reason.UNCERTAIN)
+def least_confidence(proba: NDArray[np.float32], exclusive: bool = True) -> NDArray[np.float32]:
+    """Return the probability (n,) of what would be predicted. Lewis and Gale, SIGIR 1994; Culotta and McCallum, AAAI 2005."""
+    sure: NDArray[np.float32] = proba.max(axis=1) if exclusive else np.maximum(proba, 1 - proba).prod(axis=1)
+    return sure
 
 
-@registry.register("entropy")
-def entropy(situation: Situation, n: int) -> Picked:
-    """Prefer a high entropy of the prediction, in nats. Holub, Perona and Burl, CVPR Workshops 2008."""
-    proba = probabilities(situation)
-    spread = _entropy(proba) if situation.exclusive else _entropy(proba) + _entropy(1 - proba)
-    return top(situation, _keep_nan(spread, proba), n, Reason.UNCERTAIN)
+def prediction_entropy(proba: NDArray[np.float32], exclusive: bool = True) -> NDArray[np.float32]:
+    """Return minus the entropy (n,) of the prediction, in nats. Holub, Perona and Burl, CVPR Workshops 2008."""
+    return -_entropy(proba) if exclusive else -_entropy(proba) - _entropy(1 - proba)
 
 
 def _entropy(proba: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -47,6 +45,23 @@ def _entropy(proba: NDArray[np.float32]) -> NDArray[np.float32]:
     return found
 
 
-def _keep_nan(scores: NDArray[np.float32], proba: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Partition sorts a NaN to the end, where a difference may hide it."""
-    return np.where(np.isnan(proba).any(axis=1), np.float32(np.nan), scores)
+def _selector(confidence: Confidence) -> Selector:
+    """Make the selector that asks for what ``confidence`` is lowest for; the score is 1 minus it."""
+
+    def pick(situation: Situation, n: int) -> Picked:
+        if situation.proba is None:
+            return draw(situation, n)
+        proba = situation.proba[situation.pool]
+        # Partitioning moves a NaN to the end of its row, where a difference may hide it.
+        sure = np.where(np.isnan(proba).any(axis=1), np.float32(np.nan), confidence(proba, situation.exclusive))
+        return top(situation, 1 - sure, n, Reason.UNCERTAIN)
+
+    return pick
+
+
+for _name, _confidence in {
+    "breaking_ties": breaking_ties,
+    "least_confidence": least_confidence,
+    "prediction_entropy": prediction_entropy,
+}.items():
+    selectors.register(_name)(_selector(_confidence))

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annot.records import Reason
-from annot.selectors import Picked, Situation, registry
+from annot.selectors.base import Picked, Situation, selectors
 
 # The choice is made on so many randomly drawn items, however large the pool.
 SAMPLE = 2_048
 
 
-@registry.register("diversity")
+@selectors.register("diversity")
 def diversity(situation: Situation, n: int) -> Picked:
     """Cover the pool: each pick is the item that adds most to how near every item is to its nearest picked or labelled one.
 

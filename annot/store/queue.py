@@ -122,10 +122,11 @@ class Queue:
 
     def _random(self, values: dict[str, Any], count: int, taken: set[int]) -> list[dict[str, Any]]:
         """Draw free items without a ranking (none yet, or all of it taken), so that nobody ever waits for a model."""
-        bounds = self._db.row(
-            "SELECT min(id) AS low, max(id) AS high FROM items WHERE project_id = ? AND split = 'pool'", (values["project"],)
+        # Two queries: SQLite answers min() or max() from the index at once, but both together by a scan.
+        low, high = (
+            self._db.scalar(f"SELECT {end}(id) FROM items WHERE project_id = ? AND split = 'pool'", (values["project"],)) for end in ("min", "max")
         )
-        if bounds is None or bounds["low"] is None:
+        if low is None:
             return []
         found: list[dict[str, Any]] = []
         free = FREE.replace(":item", "i.id")
@@ -133,14 +134,14 @@ class Queue:
         for _ in range(RANDOM_TRIES):
             if len(found) == count:
                 break
-            start = random.randint(bounds["low"], bounds["high"])
+            start = random.randint(low, high)
             item = self._db.scalar(pick + " AND i.id < :start + 64 ORDER BY i.id LIMIT 1", {**values, "start": start})
             if item is not None and item not in taken:
                 taken.add(item)
                 found.append(_unranked(item))
-        if not found:  # the pool is nearly used up: only a scan finds what is left
+        if len(found) < count:  # the pool is nearly used up: only a scan finds what is left
             rows = self._db.rows(pick + " ORDER BY i.id LIMIT :count", {**values, "start": 0, "count": count + len(taken)})
-            found = [_unranked(row["id"]) for row in rows if row["id"] not in taken][:count]
+            found += [_unranked(row["id"]) for row in rows if row["id"] not in taken][: count - len(found)]
         return found
 
 

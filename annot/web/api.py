@@ -111,7 +111,7 @@ def sync(store: Store, request: Request, body: Any) -> Response:
     if body.get("account") not in (None, user.id):
         raise OtherAccount("You are signed in as another account than these answers were given by. Sign in as that account to send them.")
     project = accounts.require(store, user, request.path_params["project"])
-    events, hold, want = body.get("events") or [], body.get("hold") or [], body.get("want", 10)
+    events, hold, want = body.get("events", []), body.get("hold", []), body.get("want", 10)
     if not isinstance(events, list) or not isinstance(hold, list) or type(want) is not int or any(type(one) is not int for one in hold):
         raise BadInput("events and hold must be lists (hold of whole numbers), want a whole number.")
     tab = body.get("tab")

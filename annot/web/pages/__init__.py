@@ -4,6 +4,7 @@ Must not decide anything: logic lives in annot.loop. Every page checks the role 
 """
 
 from collections.abc import Callable
+from pathlib import Path
 
 import streamlit as st
 
@@ -16,18 +17,24 @@ from annot.web import signin, state
 from annot.web.api import token_of
 from annot.web.pages import data, label, lead, settings
 
+# Streamlit leaves room for a title above the first element; the annotator's text needs it more.
+CLOSE_TO_THE_TOP = "<style>.stMainBlockContainer { padding-top: 4.25rem; padding-bottom: 2rem; }</style>"
+
+ICON = Path(__file__).parent.parent / "assets" / "icon.png"
+
 Page = Callable[[Store, User, Project], None]
 
 
 def show() -> None:
     """Draw the whole app for this visitor. Expected faults are shown in words; nothing else is caught here."""
-    st.set_page_config(page_title="Annot", page_icon=":material/label:", layout="wide")
+    st.set_page_config(page_title="Annot", page_icon=ICON, layout="wide")
+    st.html(CLOSE_TO_THE_TOP)
     try:
         with Store(workspace().database) as store:
             try:
                 user = accounts.who(store, token_of(st.context.cookies))
             except SignInRequired:
-                signin.show_form()
+                st.navigation([st.Page(signin.show_form, title="Sign in")], position="hidden").run()
                 return
             _show_for(store, user)
     except AnnotError as fault:
@@ -66,12 +73,14 @@ def _page(store: Store, user: User, work: Page, for_lead: bool) -> Callable[[], 
 def _choose_project(store: Store, user: User) -> Project | None:
     """Draw the bar with the project and the account, and return the chosen project."""
     mine = [project for project, _ in store.projects.of_member(user.id)]
+    if len(mine) < 2:
+        signin.show_bar(user.name, mine[0].name if mine else "")
+        if not mine:
+            st.info("You are not a member of any project yet. Ask a lead to add you (Settings, Members).")
+        return mine[0] if mine else None
     left, right = st.columns([3, 2], vertical_alignment="center")
     with right:
-        signin.show_sign_out(user.name)
-    if not mine:
-        st.info("You are not a member of any project yet. Ask a lead to add you (Settings, Members).")
-        return None
+        signin.show_bar(user.name)
     names = {project.id: project.name for project in mine}
     asked = st.query_params.get("project", "")
     first = int(asked) if asked.isdigit() and int(asked) in names else mine[0].id
@@ -84,7 +93,6 @@ def _choose_project(store: Store, user: User) -> Project | None:
             else 0,
             format_func=names.__getitem__,
             label_visibility="collapsed",
-            disabled=len(mine) == 1,
             key=state.PROJECT,
         )
     return next(project for project in mine if project.id == chosen)

@@ -155,7 +155,7 @@ def _export(store: Store, project: Project) -> None:
         buffer = io.BytesIO()
         rows = exporting.export_rows(store, project, None if split == "all" else Split(split), skips=skips)
         try:
-            formats.write(kind, buffer, rows)
+            formats.write(kind, buffer, rows, columns=exporting.COLUMNS)
         except AnnotError as fault:
             st.error(str(fault))
             return

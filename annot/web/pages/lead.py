@@ -20,7 +20,7 @@ RUN_WORDS = {
 
 
 def show(store: Store, user: User, project: Project) -> None:
-    st.title(project.name)
+    st.title("How good are we?")
     _live(project)
 
 
@@ -102,7 +102,7 @@ def _curve(facts: status.Facts) -> None:
         scale=alt.Scale(domain=list(SOURCES.values()), range=["#0b8a76", "#c77700"]),
         legend=alt.Legend(orient="bottom"),
     )
-    x = alt.X("labels:Q", title="Labels spent", axis=alt.Axis(tickMinStep=1))
+    x = alt.X("labels:Q", title="Labels spent", axis=alt.Axis(tickMinStep=1, format="d"))
     y = alt.Y("accuracy:Q", title="Accuracy", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format=".0%"))
     base = alt.Chart(frame)
     tooltip = [
@@ -127,12 +127,15 @@ def _curve(facts: status.Facts) -> None:
 
 
 def _balance(facts: status.Facts) -> None:
+    if not facts.spent:
+        st.caption("No label has been given yet.")
+        return
     frame = pd.DataFrame(facts.per_label, columns=["label", "labels"])
     chart = (
         alt.Chart(frame)
         .mark_bar(color="#0b8a76", cornerRadiusEnd=3)
         .encode(
-            x=alt.X("labels:Q", title="Labels given", axis=alt.Axis(tickMinStep=1)),
+            x=alt.X("labels:Q", title="Labels given", axis=alt.Axis(tickMinStep=1, format="d")),
             y=alt.Y("label:N", sort=None, title=None, axis=alt.Axis(labelLimit=180)),
             tooltip=["label:N", "labels:Q"],
         )
@@ -173,7 +176,7 @@ def _per_day(facts: status.Facts) -> None:
         .mark_bar(cornerRadiusEnd=3)
         .encode(
             x=alt.X("day:O", title=None),
-            y=alt.Y("labels:Q", title="Labels", axis=alt.Axis(tickMinStep=1)),
+            y=alt.Y("labels:Q", title="Labels", axis=alt.Axis(tickMinStep=1, format="d")),
             color=alt.Color("annotator:N", title=None, scale=alt.Scale(scheme="tableau10"), legend=alt.Legend(orient="bottom")),
             tooltip=["day:O", "annotator:N", "labels:Q"],
         )

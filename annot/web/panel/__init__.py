@@ -29,6 +29,7 @@ SCRIPTS = (
     "clock.js",
     "choice.js",
     "session.js",
+    "connection.js",
     "text.js",
     "dom.js",
     "view.js",

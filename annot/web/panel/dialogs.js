@@ -21,9 +21,9 @@ export class Dialogs {
     const close = el("button", { type: "button", class: "action close", "aria-label": this.words.say("panel.close"), onclick: () => dialog.close() }, "×");
     const dialog = el(
       "dialog",
-      { class: `dialog ${name}`, "data-dialog": name, role: "dialog", "aria-modal": "true", "aria-labelledby": "annot-dialog-title" },
+      { class: "dialog", "data-dialog": name, role: "dialog", "aria-modal": "true", "aria-labelledby": "annot-dialog-title" },
       el("div", { class: "top" }, heading, close),
-      el("div", { class: "body", tabindex: "0", role: "group", "aria-labelledby": "annot-dialog-title" }, ...body),
+      el("div", { class: "body", tabindex: "0", autofocus: true, role: "group", "aria-labelledby": "annot-dialog-title" }, ...body),
     );
     dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
     dialog.addEventListener("close", () => {

@@ -20,7 +20,7 @@ export class Held {
     for (const item of items) {
       if (this.answered.has(item.lease) || underWay.has(item.item)) continue;
       const at = this.items.findIndex((held) => held.item === item.item);
-      if (at < 0) this.items.push(item);
+      if (at < 0) this.items.push({ ...item, guesses: item.guesses ?? [], twins: item.twins ?? [] });
       else this.items[at].lease = item.lease;
     }
   }

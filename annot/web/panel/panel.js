@@ -7,6 +7,7 @@
 // }
 import { Choice } from "./choice.js";
 import { Clock } from "./clock.js";
+import { keepUncovered } from "./connection.js";
 import { Dialogs } from "./dialogs.js";
 import { Held } from "./held.js";
 import { History } from "./history.js";
@@ -25,7 +26,7 @@ const SIZE_KEY = "annot.textsize";
 const KEYS_KEY = "annot.singlekeys";
 // More labels than this, or a tree, get a short list of likely and recently used ones.
 const MANY = 12;
-const SLOTS = 5;
+const SLOTS = 4;
 const REASONS = 4;
 const MINE = 50;
 const ADOPT_EVERY = 30000;
@@ -108,6 +109,7 @@ class Panel {
     on(window, "online", () => this.sync?.retry());
     on(window, "pagehide", () => this.leave());
     on(document, "visibilitychange", () => this.visibility());
+    this.quit.signal.addEventListener("abort", keepUncovered(() => this.sync?.retry()));
   }
 
   visibility() {
@@ -213,6 +215,7 @@ class Panel {
     if (!this.choice.opens(id)) return this.take(id);
     this.choice.goInto(id);
     this.showChoice();
+    this.view.announce(this.labels.pathTitle(id));
   }
 
   /** A label was settled on, be it a leaf or an inner one where that is allowed. */
@@ -220,6 +223,7 @@ class Panel {
     if (!this.choice.toggles) return this.answer("label", { labels: [id], relation: this.choice.mode });
     this.choice.pick(id);
     this.showChoice();
+    this.view.announce(this.words.prompt(this.choice));
   }
 
   stopHere() {
@@ -398,7 +402,7 @@ class Panel {
     if (this.session) this.session.shownAt = Date.now() / 1000;
     this.clock.start();
     clearTimeout(this.saying);
-    this.saying = setTimeout(() => this.view.announce(`${this.words.say("panel.next")}: ${item.text.slice(0, 1000)}`), 300);
+    this.saying = setTimeout(() => this.view.announce(`${this.view.last.textContent}. ${this.words.say("panel.next")}: ${item.text.slice(0, 1000)}`), 300);
   }
 
   about(item) {
@@ -422,7 +426,7 @@ class Panel {
     this.view.showChoice(this.choice, {
       short: this.short,
       guesses: item && this.options.suggest === "on" ? item.guesses : [],
-      prompt: this.words.prompt(this.choice),
+      prompt: item ? this.words.prompt(this.choice) : "",
     });
   }
 

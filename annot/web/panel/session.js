@@ -1,6 +1,9 @@
 // One person's work in this tab: the items held, what was answered, and the events that say so. Knows nothing of the screen.
 import { randomId } from "./storage.js";
 
+// An event that took no look at a text: an undo, or the same answer for a text as good as identical.
+const UNSEEN = { shown_at: null, seconds: 0 };
+
 export class Session {
   constructor({ data, outbox, history, held, clock }) {
     Object.assign(this, { data, outbox, history, held, clock });
@@ -20,7 +23,7 @@ export class Session {
       note: "",
       shown_at: this.shownAt,
       seconds: this.clock.seconds,
-      suggestion: this.data.options.suggest,
+      suggestion: this.data.options.suggest ?? "off",
       ...more,
     };
     this.outbox.add(this.data.api, event);
@@ -37,12 +40,12 @@ export class Session {
   answer(kind, { labels = [], relation = "is", note = "", twins = [] }) {
     const item = this.held.first;
     if (item.replaces) {
-      this.send("undo", item, { target: item.replaces });
+      this.send("undo", item, { target: item.replaces, ...UNSEEN });
       this.history.remove(item.replaces);
     }
     const said = { labels, relation, note };
     const event = this.send(kind, item, said);
-    const group = twins.map((twin) => ({ item: twin, uid: this.send(kind, { item: twin }, said).uid }));
+    const group = twins.map((twin) => ({ item: twin, uid: this.send(kind, { item: twin }, { ...said, ...UNSEEN }).uid }));
     this.remember(event, item, group);
     this.held.advance(twins);
   }
@@ -58,8 +61,8 @@ export class Session {
   undo() {
     const entry = this.history.pop();
     if (!entry) return null;
-    for (const twin of entry.group) this.send("undo", { item: twin.item }, { target: twin.uid });
-    this.send("undo", entry.item, { target: entry.uid });
+    for (const twin of entry.group) this.send("undo", { item: twin.item }, { target: twin.uid, ...UNSEEN });
+    this.send("undo", entry.item, { target: entry.uid, ...UNSEEN });
     const { first } = this.held;
     if (entry.kind !== "flag") this.held.putBack({ ...entry.item, was: { labels: entry.labels, relation: entry.relation } });
     else if (first?.item === entry.item.item) first.flagged = false;

@@ -3,6 +3,8 @@
 import { pause } from "./outbox.js";
 
 const BATCH = 100;
+// Ask for more only when few are left: what is handed out late was ranked with more labels.
+const LOW = 6;
 const WANT = 10;
 const HANG_UP_AFTER = 15000;
 const POLL_EMPTY = 3000;
@@ -55,15 +57,11 @@ export class Sync {
     if (!this.stopped) this.timer = setTimeout(() => this.run(), wait);
   }
 
-  body(api, events, want) {
-    const ours = api === this.api;
-    return JSON.stringify({
-      account: this.account,
-      tab: this.tab,
-      hold: ours ? this.held() : [],
-      want: ours ? want : 0,
-      events,
-    });
+  /** What is sent. Another project's events (left by a tab that was closed) go there without taking items from it. */
+  body(api, events, more = true) {
+    const hold = api === this.api ? this.held() : [];
+    const want = api !== this.api || !more ? 0 : hold.length < LOW ? WANT : hold.length;
+    return JSON.stringify({ account: this.account, tab: this.tab, hold, want, events });
   }
 
   post(api, body, options) {
@@ -80,12 +78,13 @@ export class Sync {
     const { api, events } = this.outbox.batch(BATCH) ?? { api: this.api, events: [] };
     let wait;
     try {
-      const response = await this.post(api, this.body(api, events, WANT), { signal: this.hangUp.signal });
+      const response = await this.post(api, this.body(api, events), { signal: this.hangUp.signal });
       if (response.ok) wait = this.accept(api, await response.json());
       else wait = this.fail(troubleOf(response.status), await response.json().catch(() => ({})));
     } catch (error) {
-      if (error instanceof SyntaxError || error.name === "AbortError" || error instanceof TypeError) wait = this.fail({ state: "offline", wait: 0 }, {});
-      else throw error;
+      // No network, a cut connection, or an answer that is none (a proxy's page): all are tried again.
+      console.warn("Annot could not sync:", error);
+      wait = this.fail({ state: "offline", wait: 0 }, {});
     } finally {
       clearTimeout(bell);
       this.busy = false;
@@ -118,8 +117,8 @@ export class Sync {
     const batch = this.outbox.batch(BATCH);
     if (!batch) return;
     const { api, events } = batch;
-    while (events.length > 1 && this.body(api, events, 0).length * 3 > LAST_WORDS) events.pop();
-    this.post(api, this.body(api, events, 0), { keepalive: true }).catch(() => {});
+    while (events.length > 1 && this.body(api, events, false).length * 3 > LAST_WORDS) events.pop();
+    this.post(api, this.body(api, events, false), { keepalive: true }).catch(() => {});
   }
 
   stop() {

@@ -24,7 +24,7 @@ export class View {
     Object.assign(this, { words, labels, options, keymap });
     const say = (key, values) => words.say(key, values);
     this.reading = el("div", { class: "said-text", dir: "auto" });
-    this.text = el("div", { class: "text", tabindex: "0", role: "region", "aria-label": say("panel.text") }, this.reading);
+    this.text = el("div", { class: "text", tabindex: "0", role: "region", "aria-label": say("panel.text"), onscroll: () => (this.scrolled = true) }, this.reading);
     this.because = el("span", { class: "because" });
     this.staleness = el("span", { class: "staleness" });
     this.flagged = el("span", { class: "flagged", hidden: true }, `⚑ ${say("panel.flagged")}`);
@@ -43,6 +43,7 @@ export class View {
     this.short = el("div", { class: "short", role: "group", "aria-label": say("panel.short"), hidden: !keymap.slots.length });
     this.stepButtons = Object.fromEntries(["up", "here", "none", "submit"].map((name) => [name, this.button(name, { class: name })]));
     this.steps = el("div", { class: "steps", hidden: true }, ...Object.values(this.stepButtons));
+    this.between = el("div", { class: "between" }, el("div", { class: "told" }, this.prompt, this.last), this.steps);
     this.live = el("p", { class: "unseen", "aria-live": "polite" });
     this.root.replaceChildren(
       this.header(),
@@ -53,7 +54,7 @@ export class View {
         el(
           "div",
           { class: "answer" },
-          el("div", { class: "between" }, el("div", { class: "told" }, this.prompt, this.last), this.steps),
+          this.between,
           el("div", { class: "choices" }, this.short, this.grid),
         ),
       ),
@@ -99,7 +100,7 @@ export class View {
       "div",
       { class: "actions", role: "group", "aria-label": this.words.say("panel.actions") },
       el("div", {}, ...answering.map(button)),
-      el("div", {}, ...looking.map(button), ...sizes),
+      el("div", {}, ...looking.map(button), el("span", { class: "sizes" }, ...sizes)),
     );
   }
 
@@ -142,6 +143,7 @@ export class View {
   }
 
   nameButton(button, label) {
+    if (button.label === label?.id && label) return;
     button.label = label?.id;
     put(button.face, label ? label.title || label.name : "");
     set(button, "data-label", label?.id);
@@ -168,9 +170,11 @@ export class View {
   showItem(item, about) {
     this.onScreen = item;
     if (this.emptySays) this.hideEmpty();
+    // Asking for scrollTop once the text is changed would lay it out at once: 60 ms for a text of 100 kB.
+    if (this.scrolled) this.text.scrollTop = 0;
+    this.scrolled = false;
     this.reading.replaceChildren(...textNodes(item.text, this.highlights ?? []));
     set(this.reading, "data-item", item.item);
-    if (this.text.scrollTop) this.text.scrollTop = 0;
     this.describe(about);
     this.afterPaint(() => this.onScreen === item && this.act.shown(item));
   }
@@ -189,6 +193,7 @@ export class View {
 
   describe({ because, staleness, flagged, twins, twinsOn }) {
     put(this.because, because);
+    set(this.because, "title", because);
     put(this.staleness, staleness);
     this.flagged.hidden = !flagged;
     this.twins.hidden = !twins;
@@ -259,11 +264,12 @@ export class View {
   showSteps({ steps, picked, enough, parent }) {
     const keys = { up: "ArrowLeft", here: this.keymap.commands.here, none: this.keymap.commands.none, submit: "Enter" };
     this.steps.hidden = !steps.may.length;
+    set(this.between, "data-steps", this.labels.exclusive && steps.now.size > 0);
     for (const [name, key] of Object.entries(keys)) {
       const node = this.stepButtons[name];
       const face = this.words.say(`panel.step.${name}`, { n: picked.size, label: parent === null ? "" : this.labels.title(parent) });
       node.hidden = !steps.may.includes(name);
-      node.style.visibility = steps.now.has(name) ? "" : "hidden";
+      set(node, "data-off", !steps.now.has(name));
       if (node.face === face) continue;
       node.face = face;
       node.replaceChildren(el("span", { class: "name" }, face), key ? kbd(key) : "");

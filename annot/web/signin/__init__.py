@@ -23,5 +23,6 @@ def show_form() -> None:
     _component("sign_in")(key="sign-in")
 
 
-def show_sign_out(name: str) -> None:
-    _component("sign_out")(key="sign-out", data={"name": name})
+def show_bar(name: str, project: str = "") -> None:
+    """Draw who is signed in, the way out, and the project's name where there is nothing to choose."""
+    _component("sign_out")(key="sign-out", data={"name": name, "project": project})

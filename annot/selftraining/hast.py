@@ -1,0 +1,59 @@
+"""HAST: trust a prediction that is likely and that its neighbourhood shares. Must not hold another method.
+
+Schröder and Heyer, "Self-Training for Sample-Efficient Active Learning for Text Classification with Pre-Trained Language Models",
+EMNLP 2024 (https://aclanthology.org/2024.emnlp-main.669). Differences: an item does not count among its own neighbours; the class
+weight keeps the paper's shape but is 1, not 5, for a class of average size, so that WEIGHT alone sets the ratio to human labels;
+neighbours are found exactly, not by an index.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from annot.selftraining.base import PseudoLabels, Situation, methods, nothing
+
+SUBSAMPLE = 16_384
+NEIGHBOURS = 15
+# A prediction and the share of neighbours that make it must each exceed this.
+THRESHOLD = 0.5
+# What a pseudo-label of an average class weighs against a human label.
+WEIGHT = 0.1
+CHUNK = 1_024
+
+
+@methods.register("hast")
+def hast(situation: Situation) -> PseudoLabels:
+    """Choose from at most SUBSAMPLE random pool items those whose likely label most of their NEIGHBOURS nearest ones share.
+
+    Rarer classes weigh more. Where labels are not exclusive there is no single predicted label to agree on, and none are chosen.
+    """
+    free = np.setdiff1d(situation.pool, situation.labelled)
+    if situation.proba is None or not situation.exclusive or len(free) < 2:
+        return nothing(situation)
+    sample = np.sort(situation.rng.permutation(free)[:SUBSAMPLE])
+    proba = np.nan_to_num(np.asarray(situation.proba[sample], np.float32))
+    predicted = proba.argmax(axis=1)
+    agreeing = agreement(np.asarray(situation.vectors[sample], np.float32), predicted, NEIGHBOURS)
+    sure = (proba.max(axis=1) > THRESHOLD) & (agreeing > THRESHOLD)
+    labels = np.eye(proba.shape[1], dtype=np.float32)[predicted[sure]]
+    return PseudoLabels(sample[sure], labels, WEIGHT * class_weights(predicted[sure], proba.shape[1]))
+
+
+def agreement(vectors: NDArray[np.float32], predicted: NDArray[np.integer], k: int) -> NDArray[np.float64]:
+    """Return the share (n,) of each row's ``k`` nearest other rows by cosine that have its prediction. O(n²d), in chunks."""
+    k = min(k, len(vectors) - 1)
+    shares = np.empty(len(vectors))
+    for start in range(0, len(vectors), CHUNK):
+        similarity = vectors[start : start + CHUNK] @ vectors.T
+        rows = np.arange(len(similarity))
+        similarity[rows, start + rows] = -np.inf
+        nearest = np.argpartition(similarity, -k, axis=1)[:, -k:]
+        shares[start : start + CHUNK] = (predicted[nearest] == predicted[start + rows][:, None]).mean(axis=1)
+    return shares
+
+
+def class_weights(predicted: NDArray[np.integer], labels: int) -> NDArray[np.float32]:
+    """Return 2 / (1 + exp(-(mean - count) / count)) for each row's class: 1 at the mean count, towards 2 for rare, 0.54 at least."""
+    count = np.bincount(predicted, minlength=labels).astype(np.float64)
+    distance = (len(predicted) / labels - count) / np.maximum(count, 1)
+    weights: NDArray[np.float32] = (2 / (1 + np.exp(-distance)))[predicted].astype(np.float32)
+    return weights

@@ -1,0 +1,115 @@
+"""The head on hand-made vectors: what its probabilities must obey, whatever it was fitted on."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from annot.errors import BadInput
+from annot.learners.head import Head, fit
+
+
+def corners(per_label: int, labels: int = 3, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Return unit vectors near one axis for each label, and their targets."""
+    rng = np.random.default_rng(seed)
+    label = np.repeat(np.arange(labels), per_label)
+    vectors = np.eye(8, dtype=np.float32)[label] + rng.normal(0, 0.1, (len(label), 8)).astype(np.float32)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.eye(labels, dtype=np.float32)[label]
+
+
+@pytest.mark.parametrize("labels", [2, 3, 8])
+def test_one_example_a_label_is_enough_to_tell_them_apart(labels: int) -> None:
+    head = fit(*corners(1, labels), exclusive=True, weights=None, seed=0)
+    vectors, targets = corners(20, labels, seed=1)
+    proba = head.proba(vectors)
+    assert proba.dtype == np.float32
+    assert proba.shape == targets.shape
+    assert proba.sum(axis=1) == pytest.approx(1, abs=1e-5)
+    assert (proba.argmax(axis=1) == targets.argmax(axis=1)).mean() > 0.95
+
+
+def test_a_label_never_seen_has_probability_zero() -> None:
+    vectors, targets = corners(5)
+    targets = np.insert(targets, 1, 0, axis=1)
+    proba = fit(vectors, targets, exclusive=True).proba(vectors)
+    assert proba[:, 1].tolist() == [0] * 15
+    assert (proba.argmax(axis=1) == targets.argmax(axis=1)).all()
+    assert fit(vectors, targets, exclusive=False).proba(vectors)[:, 1].tolist() == [0] * 15
+
+
+def test_one_label_seen_takes_all_the_mass() -> None:
+    vectors, targets = corners(5)
+    targets[:] = [0, 1, 0]
+    assert fit(vectors, targets, exclusive=True).proba(vectors).tolist() == [[0, 1, 0]] * 15
+
+
+def test_several_labels_may_hold_at_once() -> None:
+    vectors, targets = corners(10, 2)
+    both = (vectors[:10] + vectors[10:]) / 2**0.5
+    head = fit(np.vstack([vectors, both]), np.vstack([targets, np.ones_like(both[:, :2])]), exclusive=False)
+    assert (head.proba(both) > 0.5).all()
+    assert ((head.proba(vectors) > 0.5) == (targets > 0.5)).mean() > 0.9
+
+
+def test_a_label_on_every_item_is_expected_everywhere() -> None:
+    vectors, targets = corners(5, 2)
+    targets[:, 0] = 1
+    proba = fit(vectors, targets, exclusive=False).proba(vectors)
+    assert (proba[:, 0] > 0.9).all()
+    assert (proba[:, 0] < 1).all()
+
+
+def test_an_item_without_weight_changes_nothing() -> None:
+    vectors, targets = corners(5)
+    weights = np.ones(16)
+    weights[15] = 0
+    wrong = fit(np.vstack([vectors, vectors[:1]]), np.vstack([targets, targets[-1:]]), exclusive=True, weights=weights)
+    assert wrong.proba(vectors) == pytest.approx(fit(vectors, targets, exclusive=True).proba(vectors), abs=1e-3)
+
+
+@pytest.mark.parametrize("exclusive", [True, False])
+def test_soft_targets_lie_between_the_hard_ones(exclusive: bool) -> None:
+    vectors, targets = corners(5, 2)
+    soft = targets * 0.8 + 0.1
+    hard, mild = (fit(vectors, one, exclusive=exclusive).proba(vectors)[0, 0] for one in (targets, soft))
+    assert 0.5 < mild < hard
+
+
+@pytest.mark.parametrize("exclusive", [True, False])
+def test_the_same_labels_give_the_same_head(exclusive: bool) -> None:
+    first, second = (fit(*corners(5), exclusive=exclusive, seed=seed) for seed in (1, 2))
+    assert np.array_equal(first.weights, second.weights)
+
+
+def test_a_saved_head_scores_as_before(tmp_path: Path) -> None:
+    vectors, targets = corners(5)
+    head = fit(vectors, np.insert(targets, 1, 0, axis=1), exclusive=True)
+    np.savez(tmp_path / "head.npz", **head.to_arrays())
+    with np.load(tmp_path / "head.npz") as saved:
+        again = Head.from_arrays(dict(saved))
+    assert np.array_equal(again.proba(vectors), head.proba(vectors))
+    assert again.exclusive
+
+
+def test_half_precision_vectors_and_many_chunks_score_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors, targets = corners(50)
+    head = fit(vectors, targets, exclusive=True)
+    whole = head.proba(vectors.astype(np.float16))
+    monkeypatch.setattr("annot.learners.head.CHUNK", 7)
+    assert head.proba(vectors) == pytest.approx(whole, abs=2e-3)
+    assert head.proba(vectors[:0]).shape == (0, 3)
+
+
+def test_extreme_logits_stay_numbers() -> None:
+    head = Head(np.array([[1e4], [-1e4]], np.float32), np.zeros(2, np.float32), exclusive=False)
+    assert head.proba(np.array([[1.0], [-1.0]])).tolist() == [[1, 0], [0, 1]]
+
+
+def test_nothing_to_learn_from_is_refused() -> None:
+    vectors, targets = corners(2)
+    with pytest.raises(BadInput, match="at least one"):
+        fit(vectors[:0], targets[:0], exclusive=True)
+    with pytest.raises(BadInput, match="at least one"):
+        fit(vectors, targets * 0, exclusive=True)
+    with pytest.raises(BadInput, match="belong together"):
+        fit(vectors, targets[:-1], exclusive=True)

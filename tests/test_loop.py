@@ -1,0 +1,246 @@
+"""The loop on the bundled sample with the real encoder: ranking, audit, estimates, a run, and faults in between."""
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from annot.loop import accounts, encoding, labelling, projects, status, training
+from annot.loop.ranking import Ranker
+from annot.loop.sample import FOLDER, ensure_sample
+from annot.loop.targets import settle
+from annot.records import Event, JobState, Kind, Project, Reason, Role, RunState, Split, User
+from annot.settings import Workspace
+from annot.store import Store
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def encoded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with the sample imported and encoded; tests work on copies."""
+    home = Workspace(tmp_path_factory.mktemp("encoded"))
+    with Store(home.database) as store:
+        lead, _ = accounts.add_account(store, "lead", Role.LEAD, "lead's password")
+        project = ensure_sample(store, lead)
+        encoding.encode_project(home, store, project, encoding.serving_encoder(home, project), lambda done, total, message: None)
+        job = store.jobs.take(time.time())
+        assert job is not None
+        store.jobs.finish(job.id, JobState.DONE, time.time())
+    return home.home
+
+
+@pytest.fixture
+def home(encoded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    shutil.copytree(encoded, tmp_path / "home")
+    monkeypatch.setenv("ANNOT_HOME", str(tmp_path / "home"))
+    return Workspace(tmp_path / "home")
+
+
+@pytest.fixture
+def store(home: Workspace) -> Iterator[Store]:
+    with Store(home.database) as opened:
+        yield opened
+
+
+@pytest.fixture
+def project(store: Store) -> Project:
+    return store.projects.find("Larkfield support")
+
+
+@pytest.fixture
+def lead(store: Store) -> User:
+    return store.accounts.find("lead")
+
+
+@pytest.fixture(scope="module")
+def gold() -> dict[str, str]:
+    with (FOLDER / "gold.csv").open(encoding="utf-8", newline="") as file:
+        return {row["id"]: row["label"] for row in csv.DictReader(file)}
+
+
+def label_some(store: Store, project: Project, lead: User, gold: dict[str, str], n: int) -> list[Event]:
+    """Label what the queue offers, as its annotator would."""
+    ids = {label.name: label.id for label in store.projects.labels(project.id)}
+    events = []
+    for lease in labelling.sync(store, project, lead, "tab", events=[], hold=[], want=n).leases:
+        item = store.items.get(project.id, lease.item)
+        assert item is not None
+        events.append(Event(f"uid-{lease.id:06d}", Kind.LABEL, lease.item, (ids[gold[item.external_id]],), lease=lease.id, seconds=1.0))
+    result = labelling.sync(store, project, lead, "tab", events=events, hold=[], want=0)
+    assert result.refused == []
+    return events
+
+
+def test_the_cold_start_is_diverse_and_one_item_in_ten_is_audit(home: Workspace, store: Store, project: Project) -> None:
+    ranking = Ranker(home, project.id).refresh(store)
+    assert ranking is not None
+    assert (ranking.selector, ranking.labels, ranking.model) == ("diversity", 0, 0)
+    reasons = [row.reason for row in store.queue.top(project.id, 100)]
+    assert (reasons.count(Reason.AUDIT), reasons.count(Reason.DIVERSE)) == (10, 90)
+
+
+def test_a_refresh_with_nothing_new_does_nothing(home: Workspace, store: Store, project: Project) -> None:
+    ranker = Ranker(home, project.id)
+    assert ranker.refresh(store) is not None
+    assert ranker.refresh(store) is None
+
+
+def test_every_label_changes_what_is_asked_next(
+    home: Workspace, store: Store, project: Project, lead: User, gold: dict[str, str]
+) -> None:
+    ranker = Ranker(home, project.id)
+    ranker.refresh(store)
+    label_some(store, project, lead, gold, 20)
+    ranking = ranker.refresh(store)
+    assert ranking is not None
+    assert (ranking.selector, ranking.labels) == ("breaking_ties", 20)
+    before = [row.item for row in store.queue.top(project.id, 50)]
+    label_some(store, project, lead, gold, 1)
+    ranker.refresh(store)
+    after = [row.item for row in store.queue.top(project.id, 50)]
+    assert before[0] not in after
+    assert before[1:] != after[:-1]
+
+
+def test_the_queue_holds_each_unlabelled_item_once_with_its_guesses(
+    home: Workspace, store: Store, project: Project, lead: User, gold: dict[str, str]
+) -> None:
+    ranker = Ranker(home, project.id)
+    ranker.refresh(store)
+    done = {event.item for event in label_some(store, project, lead, gold, 20)}
+    ranker.refresh(store)
+    rows = store.queue.top(project.id, 1000)
+    items = [row.item for row in rows]
+    assert len(items) == len(set(items)) == 689 - 20
+    assert not done & set(items)
+    assert all(abs(sum(chance for _, chance in row.guesses)) <= 1.001 and len(row.guesses) == 5 for row in rows)
+    assert {row.probability for row in rows if row.reason is Reason.AUDIT} == {1 / 669}
+
+
+def test_quality_comes_from_the_test_split_and_from_audit_items_that_are_never_trained_on(
+    home: Workspace, store: Store, project: Project, lead: User, gold: dict[str, str]
+) -> None:
+    ranker = Ranker(home, project.id)
+    for _ in range(3):
+        ranker.refresh(store)
+        label_some(store, project, lead, gold, 20)
+    ranker.refresh(store)
+    labelled = settle(store.answers.current(project.id), store.projects.labels(project.id), project.exclusive)
+    assert labelled.audit.sum() == 6
+    assert labelled.train.sum() == 54
+    assert not (labelled.train & labelled.audit).any()
+    facts = status.lead_facts(store, project)
+    test, audit = facts.latest(source="test"), facts.latest(source="audit")
+    assert test is not None
+    assert audit is not None
+    assert (test.n, audit.n, test.labels) == (160, 6, 60)
+    assert test.low < test.value < test.high
+    assert test.value > 0.6
+    assert status.as_json(facts)["accuracy"]["test"]["value"] == test.value
+
+
+def test_labelling_needs_no_ranking(store: Store, project: Project, lead: User, gold: dict[str, str]) -> None:
+    assert len(label_some(store, project, lead, gold, 10)) == 10
+    assert {answer.reason for answer in store.answers.current(project.id, Split.POOL)} == {Reason.RANDOM}
+
+
+@pytest.mark.slow
+def test_a_run_is_judged_on_labels_nobody_learned_from_and_published_by_one_flip(
+    home: Workspace, store: Store, project: Project, lead: User, gold: dict[str, str]
+) -> None:
+    project = projects.change_settings(store, project, {"run_steps": 6})
+    ranker = Ranker(home, project.id)
+    ranker.refresh(store)
+    label_some(store, project, lead, gold, 40)
+    ranker.refresh(store)
+    told: list[str] = []
+    run = training.perform_run(home, store, project, lambda done, total, message: told.append(message))
+    assert run.state in (RunState.PUBLISHED, RunState.REJECTED)
+    gate = run.card["gate"]
+    assert gate["present"]["n"] == gate["candidate"]["n"] == 40
+    assert gate["passed"] == (run.state is RunState.PUBLISHED)
+    card = json.loads((encoding.run_folder(home, run.id) / "card.json").read_text())
+    assert card["training_labels"] == 36
+    assert not list(home.runs.glob("*.gate"))
+    if run.state is RunState.PUBLISHED:
+        ranking = ranker.refresh(store)
+        assert ranking is not None
+        assert (ranking.model, ranker.missing) == (1, 0)
+
+
+@pytest.mark.slow
+def test_a_run_that_is_not_better_is_kept_but_not_served(
+    home: Workspace, store: Store, project: Project, lead: User, gold: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = projects.change_settings(store, project, {"run_steps": 1})
+    Ranker(home, project.id).refresh(store)
+    label_some(store, project, lead, gold, 20)
+    monkeypatch.setattr(training.Gate, "passed", property(lambda gate: False))
+    run = training.perform_run(home, store, project, lambda done, total, message: None)
+    assert run.state is RunState.REJECTED
+    assert store.projects.get(project.id).published_run is None
+    assert store.runs.of_project(project.id)[0].card["gate"]["present"]["n"] == 20
+
+
+def wait_for(what: str, ready: object, seconds: float = 120.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not ready():  # type: ignore[operator]
+        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
+        time.sleep(0.05)
+
+
+def start_worker(home: Workspace) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen([sys.executable, "-m", "annot", "worker"], cwd=ROOT, env={**os.environ, "ANNOT_HOME": str(home.home)})
+
+
+@pytest.mark.slow
+def test_a_killed_worker_and_a_killed_run_lose_nothing_and_publish_nothing_half(
+    home: Workspace, store: Store, project: Project, lead: User, gold: dict[str, str]
+) -> None:
+    projects.change_settings(store, project, {"run_steps": 400})
+    label_some(store, project, lead, gold, 30)
+    first = start_worker(home)
+    wait_for("the run to train", lambda: any(job.kind == "run" and job.done > 0 for job in store.jobs.running()))
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    assert store.projects.get(project.id).published_run is None
+    projects.change_settings(store, project, {"run_steps": 2})
+    second = start_worker(home)
+    try:
+        wait_for("the run to be done again", lambda: not store.jobs.open(project.id) and len(store.runs.of_project(project.id)) == 2)
+    finally:
+        second.terminate()
+        assert second.wait(30) == 0
+    states = [run.state for run in store.runs.of_project(project.id)]
+    assert states[0] is RunState.FAILED
+    assert states[1] in (RunState.PUBLISHED, RunState.REJECTED)
+    assert sum(answer.kind is Kind.LABEL for answer in store.answers.current(project.id, Split.POOL)) == 30
+    assert not list(home.runs.glob("*.unfinished"))
+
+
+@pytest.mark.slow
+def test_a_second_worker_waits_and_takes_over(home: Workspace, store: Store) -> None:
+    first, second = start_worker(home), start_worker(home)
+    try:
+        wait_for("one to be active", lambda: store.jobs.worker_heartbeat())
+        time.sleep(1.0)
+        beat = store.jobs.worker_heartbeat()
+        assert beat is not None
+        active, waiting = (first, second) if beat[0] == first.pid else (second, first)
+        assert beat[0] == active.pid
+        active.send_signal(signal.SIGKILL)
+        active.wait()
+        wait_for("the other to take over", lambda: (store.jobs.worker_heartbeat() or (0,))[0] == waiting.pid, 20)
+    finally:
+        for process in (first, second):
+            process.kill()
+            process.wait()
