@@ -1,7 +1,7 @@
 """Signing in: right and wrong passwords, the growing pause, sessions, roles."""
 
 import pytest
-from conftest import Small
+from .conftest import Small
 
 from annot.errors import BadInput, NotAllowed, SignInRequired
 from annot.loop import accounts

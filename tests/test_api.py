@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from conftest import Small
+from .conftest import Small
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 

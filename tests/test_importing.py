@@ -4,7 +4,7 @@ import csv
 from pathlib import Path
 
 import pytest
-from conftest import Small
+from .conftest import Small
 
 from annot import formats
 from annot.errors import BadInput

@@ -1,5 +1,8 @@
 """One contract for every registered selector, and the whole-pool scores held equal to small-text's."""
 
+import dataclasses
+import time
+
 import numpy as np
 import pytest
 
@@ -32,6 +35,9 @@ CASES = {
     "one column": {"proba": np.ones((46, 1), np.float32), "targets": np.ones((6, 1), np.float32)},
     "identical texts": {"vectors": np.tile(np.eye(8, dtype=np.float32)[:1], (46, 1))},
     "nothing labelled": {"labelled": 0},
+    "not a number": {"proba": np.full((46, 3), np.nan, np.float32)},
+    "several labels": {"exclusive": False, "proba": np.random.default_rng(3).random((46, 3)).astype(np.float32)},
+    "half precision": {"vectors": np.random.default_rng(3).normal(size=(46, 8)).astype(np.float16)},
 }
 
 
@@ -43,6 +49,25 @@ def test_picks_n_pool_items_without_repeats(name: str, case: str) -> None:
     assert len(picked.indices) == len(picked.scores) == 10
     assert len(set(picked.indices.tolist())) == 10
     assert set(picked.indices.tolist()) <= set(given.pool.tolist())
+
+
+@pytest.mark.parametrize("name", names())
+def test_what_is_labelled_is_not_asked_again_even_if_it_is_in_the_pool(name: str) -> None:
+    given = dataclasses.replace(situation(), pool=np.arange(46))
+    picked = select(name, given, 1000)
+    assert sorted(picked.indices.tolist()) == sorted(set(range(46)) - set(given.labelled.tolist()))
+
+
+@pytest.mark.parametrize("name", names())
+def test_scores_fall(name: str) -> None:
+    assert (np.diff(select(name, situation(), 40).scores) <= 1e-6).all()
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_global_generator_is_left_alone(name: str) -> None:
+    before = np.random.get_state()[1].tolist()  # type: ignore[union-attr]
+    select(name, situation(), 10)
+    assert np.random.get_state()[1].tolist() == before  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("name", names())
@@ -98,3 +123,31 @@ def test_diversity_visits_every_cluster_before_it_repeats_one() -> None:
 def test_an_unknown_selector_is_answered_with_the_known_ones() -> None:
     with pytest.raises(UnknownName, match="breaking_ties"):
         select("clairvoyance", situation(), 1)
+
+
+def test_equal_scores_are_asked_in_the_order_of_the_pool() -> None:
+    given = situation(proba=np.full((46, 3), 1 / 3, np.float32))
+    assert select("breaking_ties", given, 10).indices.tolist() == given.pool[:10].tolist()
+
+
+def test_where_labels_may_hold_together_the_least_clear_one_counts() -> None:
+    proba = np.array([[0.9, 0.9, 0.0], [0.9, 0.55, 0.0], [1.0, 1.0, 1.0]], np.float32)
+    assert confidence.breaking_ties(proba, exclusive=False) == pytest.approx([0.8, 0.1, 1.0])
+    assert confidence.least_confidence(proba, exclusive=False) == pytest.approx([0.81, 0.495, 1.0])
+    assert confidence.prediction_entropy(proba, exclusive=False).argmin() == 1
+
+
+def test_diversity_is_quick_on_a_large_pool() -> None:
+    vectors = np.random.default_rng(0).normal(size=(20_000, 384)).astype(np.float32)
+    nothing = np.empty(0, np.int64)
+    given = Situation(None, vectors, np.arange(20_000), nothing, np.empty((0, 3)), np.random.default_rng(0))
+    started = time.process_time()
+    assert len(select("diversity", given, 1000).indices) == 1000
+    assert time.process_time() - started < 1.5  # 0.3 s when measured
+
+
+def test_diversity_keeps_away_from_what_is_labelled() -> None:
+    vectors = np.repeat(np.eye(4, dtype=np.float32), 10, axis=0)
+    labelled = np.array([0, 10, 20])
+    given = Situation(None, vectors, np.setdiff1d(np.arange(40), labelled), labelled, np.eye(3), np.random.default_rng(0))
+    assert select("diversity", given, 1).indices[0] >= 30

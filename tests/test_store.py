@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from annot.vectors import content_hash
-from conftest import Small, add_items
+from .conftest import Small, add_items
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

@@ -1,4 +1,8 @@
 // What is on screen: draws what it is told and reports presses. Decides nothing, and shows texts as text only.
+//
+// Tests hold on to: [data-panel] (data-ignored: presses that were about nothing on screen; data-empty; data-mode is|not|either),
+// [data-item] on the text (absent when there is none), [data-state] with data-waiting, [data-label] on label buttons,
+// [data-command] on all others, dialog[data-dialog], [data-option] and [data-mine] inside them.
 import { el, kbd, put, set } from "./dom.js";
 import { textNodes } from "./text.js";
 

@@ -1,0 +1,126 @@
+"""The command line as a person uses it: exit codes, words, and no traceback."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from annot.cli import main
+from annot.settings import Workspace
+
+ROOT = Path(__file__).parent.parent
+SAMPLE = ROOT / "data" / "sample"
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    code = main(list(arguments))
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+COMMANDS = ["init", "demo", "import", "export", "worker", "stats", "user", "bench"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(capsys: pytest.CaptureFixture[str], command: str) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([command, "--help"])
+    assert stop.value.code == 0
+    assert "usage: python -m annot" in capsys.readouterr().out
+
+
+def test_init_prints_the_password_once(home: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "init")
+    assert code == 0
+    assert re.search(r"Sign in as lead with password \S{12} ", out)
+    code, out, _ = run(capsys, "init")
+    assert code == 0
+    assert "with password" not in out
+
+
+def test_import_stats_and_export_of_a_new_project(home: Workspace, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    code, out, err = run(
+        capsys, "import", str(SAMPLE / "messages.csv"), "--project", "mail", "--create", "--labels", str(SAMPLE / "labels.json")
+    )
+    assert (code, err) == (0, "")
+    assert "689 added (689 pool, 0 test), 0 known already, 0 refused" in out
+    code, out, _ = run(capsys, "import", str(SAMPLE / "test.csv"), "--project", "mail", "--as", "test")
+    assert "160 added (0 pool, 160 test)" in out
+    code, out, _ = run(capsys, "stats", "--project", "mail", "--json")
+    assert (json.loads(out)["pool"], json.loads(out)["test"], json.loads(out)["labels"]) == (689, 160, 0)
+    code, out, _ = run(capsys, "stats", "--project", "mail")
+    assert "No worker is running" in out
+    target = tmp_path / "out.csv"
+    assert run(capsys, "export", "--project", "mail", "--split", "all", "--out", str(target))[0] == 0
+    assert target.read_text("utf-8").count("imported") == 160
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["stats", "--project", "nothing"], "There is no project named 'nothing'. Known: none."),
+        (["import", "no-such-file.csv", "--project", "x"], "There is no file no-such-file.csv."),
+        (["import", str(SAMPLE / "messages.csv"), "--project", "x"], "There is no project named 'x'"),
+        (["import", str(SAMPLE / "messages.csv"), "--project", "x", "--create"], "A new project needs its label set"),
+        (["import", str(SAMPLE / "README.md"), "--project", "x"], "README.md"),
+        (["user", "password", "nobody"], "There is no account named 'nobody'."),
+        (["bench", "nothing"], "There is no benchmark named 'nothing'. Known: "),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_words(
+    home: Workspace, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
+    code, _, err = run(capsys, *arguments)
+    assert code == 1
+    assert words in err
+    assert "Traceback" not in err
+
+
+def test_accounts_are_added_listed_and_made_members(home: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    run(capsys, "init", "--sample")
+    assert "Added bob (annotator)" in run(capsys, "user", "add", "bob")[1]
+    assert "annotator of Larkfield support" in run(capsys, "user", "member", "bob", "--project", "Larkfield support")[1]
+    assert "bob\tannotator\tLarkfield support (annotator)" in run(capsys, "user")[1]
+    assert run(capsys, "user", "add", "bob")[0] == 1
+
+
+@pytest.mark.slow
+def test_the_demo_starts_twice_on_one_workspace_and_stops_cleanly_on_ctrl_c(home: Workspace) -> None:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    said = []
+    for _ in range(2):
+        started = time.monotonic()
+        demo = subprocess.Popen(
+            [sys.executable, "-m", "annot", "demo", "--port", str(port)],
+            cwd=ROOT,
+            env={**os.environ, "ANNOT_HOME": str(home.home)},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert demo.stdout is not None
+        said.append("")
+        while "Ctrl-C" not in said[-1]:
+            line = demo.stdout.readline()
+            assert line, "the demo ended by itself"
+            said[-1] += line
+        ready = time.monotonic() - started
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
+            assert answer.status == 200
+        demo.send_signal(signal.SIGINT)
+        rest, _ = demo.communicate(timeout=30)
+        assert demo.returncode == 0
+        assert "Stopped." in rest
+    assert "Sign in as lead with password" in said[0]
+    assert "user password lead" in said[1]
+    assert ready < 10

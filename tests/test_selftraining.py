@@ -1,0 +1,118 @@
+"""One contract for every self-training method, and HAST held to its paper on hand-made arrays."""
+
+import numpy as np
+import pytest
+
+from annot.errors import UnknownName
+from annot.selectors import Situation
+from annot.selftraining import PseudoLabels, choose, hast, names
+
+
+def clusters(per_label: int = 40, labels: int = 3, seed: int = 0, **changes: object) -> Situation:
+    """Return well separated clusters with a right model; the first item of each cluster is labelled."""
+    rng = np.random.default_rng(seed)
+    label = np.repeat(np.arange(labels), per_label)
+    vectors = np.eye(8, dtype=np.float32)[label] + rng.normal(0, 0.1, (len(label), 8)).astype(np.float32)
+    labelled = np.arange(labels) * per_label
+    facts: dict[str, object] = {
+        "proba": (np.eye(labels, dtype=np.float32)[label] * 0.7 + 0.3 / labels).astype(np.float32),
+        "vectors": vectors / np.linalg.norm(vectors, axis=1, keepdims=True),
+        "pool": np.setdiff1d(np.arange(len(label)), labelled),
+        "labelled": labelled,
+        "targets": np.eye(labels, dtype=np.float32),
+        "rng": np.random.default_rng(seed),
+    } | changes
+    return Situation(**facts)  # type: ignore[arg-type]
+
+
+NOBODY = np.empty(0, np.int64)
+CASES: dict[str, dict[str, object]] = {
+    "plain": {},
+    "no model yet": {"proba": None},
+    "empty pool": {"pool": NOBODY},
+    "one item": {"pool": np.array([5])},
+    "nothing labelled": {"labelled": NOBODY, "targets": np.empty((0, 3), np.float32)},
+    "ties": {"proba": np.full((120, 3), 1 / 3, np.float32)},
+    "not a number": {"proba": np.full((120, 3), np.nan, np.float32)},
+    "one class": {"proba": np.tile(np.array([[1, 0, 0]], np.float32), (120, 1))},
+    "several labels": {"exclusive": False},
+    "the labelled are in the pool too": {"pool": np.arange(120)},
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("name", names())
+def test_chooses_unlabelled_pool_items_once_with_a_label_and_a_weight(name: str, case: str) -> None:
+    given = clusters(**CASES[case])
+    chosen = choose(name, given)
+    assert len(chosen) == len(chosen.labels) == len(chosen.weights)
+    assert len(set(chosen.indices.tolist())) == len(chosen)
+    assert set(chosen.indices.tolist()) <= set(given.pool.tolist()) - set(given.labelled.tolist())
+    assert chosen.labels.shape[1] == 3
+    assert np.isin(chosen.labels, [0, 1]).all()
+    assert ((chosen.weights > 0) & np.isfinite(chosen.weights)).all()
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_same_seed_chooses_the_same(name: str) -> None:
+    first, second = (choose(name, clusters()) for _ in range(2))
+    assert first.indices.tolist() == second.indices.tolist()
+    assert first.weights.tolist() == second.weights.tolist()
+
+
+def test_none_chooses_nothing() -> None:
+    assert len(choose("none", clusters())) == 0
+
+
+def test_an_unknown_method_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(UnknownName, match="hast"):
+        choose("wishful", clusters())
+
+
+def chosen_by_hast(given: Situation) -> PseudoLabels:
+    return choose("hast", given)
+
+
+def test_hast_takes_what_is_likely_and_shared_by_its_neighbours() -> None:
+    given = clusters()
+    chosen = chosen_by_hast(given)
+    assert chosen.indices.tolist() == given.pool.tolist()
+    assert (chosen.labels.argmax(axis=1) == chosen.indices // 40).all()
+
+
+def test_hast_leaves_out_what_is_not_likelier_than_half() -> None:
+    given = clusters()
+    assert given.proba is not None
+    given.proba[7] = [0.5, 0.3, 0.2]
+    assert 7 not in chosen_by_hast(given).indices
+
+
+def test_hast_leaves_out_what_its_neighbours_contradict() -> None:
+    given = clusters()
+    assert given.proba is not None
+    given.proba[7] = [0.1, 0.8, 0.1]
+    assert 7 not in chosen_by_hast(given).indices
+
+
+def test_hast_looks_at_a_subsample_of_a_large_pool(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hast, "SUBSAMPLE", 30)
+    assert 0 < len(chosen_by_hast(clusters())) <= 30
+
+
+def test_agreement_by_hand() -> None:
+    vectors = np.array([[1, 0], [0.99, 0.14], [0.95, 0.31], [0, 1]], np.float32)
+    assert hast.agreement(vectors, np.array([0, 0, 1, 1]), 2).tolist() == [0.5, 0.5, 0, 0.5]
+
+
+def test_chunks_do_not_change_the_agreement(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = clusters()
+    predicted = np.random.default_rng(0).integers(3, size=120)
+    whole = hast.agreement(np.asarray(given.vectors, np.float32), predicted, 15)
+    monkeypatch.setattr(hast, "CHUNK", 7)
+    assert hast.agreement(np.asarray(given.vectors, np.float32), predicted, 15).tolist() == whole.tolist()
+
+
+def test_hast_weighs_rare_classes_more() -> None:
+    weights = hast.class_weights(np.array([0] * 6 + [1] * 2 + [2] * 4), 3)
+    assert weights[8] == pytest.approx(1)  # 4 is the mean
+    assert weights[0] < 1 < weights[6] < 2
