@@ -5,7 +5,7 @@ PORT ?= 8501
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo setup setup-dev test test-fast lint clean
+.PHONY: demo setup setup-dev test test-fast lint screenshots clean
 
 demo: setup
 	$(BIN)/python -m annot demo --port $(PORT)
@@ -37,6 +37,9 @@ lint: setup-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+screenshots: setup-dev
+	$(BIN)/python -m tests.browser.screenshots
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache

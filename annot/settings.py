@@ -56,7 +56,7 @@ class ProjectSettings:
     lease_minutes: float = _choice(30.0, "How long an item stays reserved for the person it was shown to.", low=0.05, high=1440.0)
     overlap: int = _choice(1, "How many people label each item.", low=1, high=20)
     run_every: int = _choice(20, "New labels after which the transformer is fine-tuned again; 0 never.", low=0, high=100000)
-    run_steps: int = _choice(150, "Optimiser steps of one fine-tuning run.", low=1, high=100000)
+    run_steps: int = _choice(40, "Optimiser steps of one fine-tuning run.", low=1, high=100000)
     run_objective: str = _choice("contrastive", "How the encoder is fine-tuned.", options=("contrastive", "cross_entropy"))
     self_training: str = _choice("none", "How pseudo-labels are chosen; none trains on human labels only.")
     seed: int = _choice(1, "Seed of everything random in this project.", low=0, high=2**31 - 1)

@@ -1,12 +1,13 @@
 """Signing in: right and wrong passwords, the growing pause, sessions, roles."""
 
 import pytest
-from .conftest import Small
 
 from annot.errors import BadInput, NotAllowed, SignInRequired
 from annot.loop import accounts
 from annot.records import Role
 from annot.store import Store
+
+from .conftest import Small
 
 
 def test_the_right_password_opens_a_session_and_sign_out_ends_it(store: Store, small: Small) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 import pytest
-from .conftest import Small
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
@@ -11,6 +10,8 @@ from annot.loop import accounts
 from annot.records import Role
 from annot.store import Store
 from annot.web.api import routes
+
+from .conftest import Small
 
 HEADERS = {"X-Annot": "1"}
 
@@ -97,7 +98,9 @@ def test_a_request_no_panel_makes_is_refused(client: TestClient, small: Small, b
     assert answer.json()["error"]
 
 
-@pytest.mark.parametrize("event", [None, {}, {"uid": "uid-00001", "kind": "dance", "item": 1}, {"uid": "uid-00001", "kind": "label", "item": "1"}])
+@pytest.mark.parametrize(
+    "event", [None, {}, {"uid": "uid-00001", "kind": "dance", "item": 1}, {"uid": "uid-00001", "kind": "label", "item": "1"}]
+)
 def test_one_unreadable_event_does_not_hold_up_the_others(client: TestClient, small: Small, event: object) -> None:
     sign_in(client, "ada", small.password)
     item = client.post(path(small), json=BODY).json()["items"][0]

@@ -51,7 +51,7 @@ def gap(vectors: np.ndarray) -> float:
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_training_brings_texts_of_one_label_together(base: EncoderId, tmp_path: Path, objective: str) -> None:
     told: list[int] = []
-    recipe = Recipe(objective, steps=8, batch=6, learning_rate=1e-4, max_tokens=16, device="cpu")
+    recipe = Recipe(objective, steps=8, batch=6, learning_rate=1e-4, frozen_share=0, max_tokens=16, device="cpu")
     tuned = train(base, tmp_path / "run", recipe=recipe, on_progress=told.append)
     assert told == list(range(1, 9))
     assert tuned.path == (tmp_path / "run").resolve()
@@ -70,7 +70,7 @@ def test_the_same_seed_trains_the_same_model(base: EncoderId, tmp_path: Path) ->
 def test_frozen_layers_stay_as_they_are(base: EncoderId, tmp_path: Path) -> None:
     from safetensors.numpy import load_file
 
-    recipe = Recipe(steps=2, batch=4, max_tokens=16, learning_rate=1e-3, frozen_layers=3, device="cpu")
+    recipe = Recipe(steps=2, batch=4, max_tokens=16, learning_rate=1e-3, device="cpu")
     before, after = (load_file(one.path / "model.safetensors") for one in (base, train(base, tmp_path / "run", recipe=recipe)))
     moved = {name for name in after if not np.array_equal(after[name], before[name])}
     assert {name.split(".")[2] for name in moved if name.startswith("encoder.layer")} == {"3", "4", "5"}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from annot.errors import BadInput
-from annot.learners.head import Head, fit
+from annot.learners.head import Head, _widen, fit
 
 
 def corners(per_label: int, labels: int = 3, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -98,6 +98,12 @@ def test_half_precision_vectors_and_many_chunks_score_alike(monkeypatch: pytest.
     monkeypatch.setattr("annot.learners.head.CHUNK", 7)
     assert head.proba(vectors) == pytest.approx(whole, abs=2e-3)
     assert head.proba(vectors[:0]).shape == (0, 3)
+
+
+def test_halves_are_widened_exactly() -> None:
+    every = np.arange(2**16, dtype=np.uint16).view(np.float16)
+    finite = every[np.isfinite(every)].reshape(1, -1)
+    assert np.array_equal(_widen(finite), finite.astype(np.float32))
 
 
 def test_extreme_logits_stay_numbers() -> None:

@@ -4,13 +4,14 @@ import csv
 from pathlib import Path
 
 import pytest
-from .conftest import Small
 
 from annot import formats
 from annot.errors import BadInput
 from annot.loop import exporting, importing
 from annot.records import Kind, Split
 from annot.store import Store
+
+from .conftest import Small
 
 
 def write_csv(path: Path, rows: list[dict[str, str]]) -> Path:

@@ -94,9 +94,7 @@ def test_a_refresh_with_nothing_new_does_nothing(home: Workspace, store: Store, 
     assert ranker.refresh(store) is None
 
 
-def test_every_label_changes_what_is_asked_next(
-    home: Workspace, store: Store, project: Project, lead: User, gold: dict[str, str]
-) -> None:
+def test_every_label_changes_what_is_asked_next(home: Workspace, store: Store, project: Project, lead: User, gold: dict[str, str]) -> None:
     ranker = Ranker(home, project.id)
     ranker.refresh(store)
     label_some(store, project, lead, gold, 20)

@@ -113,7 +113,6 @@ def test_breaking_ties_by_hand() -> None:
 
 
 def test_diversity_visits_every_cluster_before_it_repeats_one() -> None:
-    centres = np.eye(8, dtype=np.float32)
     vectors = np.repeat(np.eye(8, dtype=np.float32), 10, axis=0)
     nothing = np.empty(0, np.int64)
     given = Situation(None, vectors, np.arange(80), nothing, np.empty((0, 3)), np.random.default_rng(0))

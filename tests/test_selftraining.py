@@ -101,15 +101,15 @@ def test_hast_looks_at_a_subsample_of_a_large_pool(monkeypatch: pytest.MonkeyPat
 
 def test_agreement_by_hand() -> None:
     vectors = np.array([[1, 0], [0.99, 0.14], [0.95, 0.31], [0, 1]], np.float32)
-    assert hast.agreement(vectors, np.array([0, 0, 1, 1]), 2).tolist() == [0.5, 0.5, 0, 0.5]
+    assert hast.agreement(vectors, np.array([0, 0, 1, 1]), np.arange(4), 2).tolist() == [0.5, 0.5, 0, 0.5]
 
 
 def test_chunks_do_not_change_the_agreement(monkeypatch: pytest.MonkeyPatch) -> None:
     given = clusters()
     predicted = np.random.default_rng(0).integers(3, size=120)
-    whole = hast.agreement(np.asarray(given.vectors, np.float32), predicted, 15)
+    whole = hast.agreement(np.asarray(given.vectors, np.float32), predicted, np.arange(120))
     monkeypatch.setattr(hast, "CHUNK", 7)
-    assert hast.agreement(np.asarray(given.vectors, np.float32), predicted, 15).tolist() == whole.tolist()
+    assert hast.agreement(np.asarray(given.vectors, np.float32), predicted, np.arange(120)).tolist() == whole.tolist()
 
 
 def test_hast_weighs_rare_classes_more() -> None:

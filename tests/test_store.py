@@ -6,8 +6,6 @@ import time
 from pathlib import Path
 
 import pytest
-from annot.vectors import content_hash
-from .conftest import Small, add_items
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +16,9 @@ from annot.settings import Workspace
 from annot.store import Store
 from annot.store.items import NewItem
 from annot.store.migrations import migrations
+from annot.vectors import content_hash
+
+from .conftest import Small, add_items
 
 
 def label(uid: str, item: int, label_id: int, lease: int | None = None) -> Event:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,13 +94,18 @@ class Loop:
             (lease,) = labelling.sync(store, project, user, "bench", events=[], hold=[], want=1).leases
             event = Event(f"bench-{n:08d}", Kind.LABEL, lease.item, (gold[lease.text],), lease=lease.id, seconds=0.0)
             labelling.sync(store, project, user, "bench", events=[event], hold=[], want=0)
-            durable, newest = time.perf_counter(), store.answers.newest_event(project.id)
-            self._wait(store, project, "the queue", lambda newest=newest: (store.queue.ranking(project.id) or (None, 0))[1] >= newest)
+            durable = time.perf_counter()
+            self._wait(store, project, "the queue", lambda: self._known(store, project))
             seconds.append(time.perf_counter() - durable)
             if every and n % every == 0 and not self.options.no_wait:
                 self._wait(store, project, "the run", lambda: self._idle(store, project))
                 self._settle(store, project)
         return seconds
+
+    def _known(self, store: Store, project: Project) -> bool:
+        """Tell whether the queue knows of every event."""
+        stamp = store.queue.ranking(project.id)
+        return stamp is not None and stamp[1] >= store.answers.newest_event(project.id)
 
     def _idle(self, store: Store, project: Project) -> bool:
         return not store.jobs.open(project.id)
@@ -108,11 +114,16 @@ class Loop:
         """Wait until the ranker has taken up a newly published encoder."""
         run = store.projects.get(project.id).published_run
         number = store.runs.get(run).number if run else 0
-        self._wait(store, project, "the new model's ranking", lambda: (store.queue.ranking(project.id) or [None])[0].model == number)
 
-    def _wait(self, store: Store, project: Project, what: str, ready: object) -> None:
+        def ranked_by_it() -> bool:
+            stamp = store.queue.ranking(project.id)
+            return stamp is not None and stamp[0].model == number
+
+        self._wait(store, project, "the new model's ranking", ranked_by_it)
+
+    def _wait(self, store: Store, project: Project, what: str, ready: Callable[[], object]) -> None:
         deadline = time.monotonic() + TIMEOUT_S
-        while not ready():  # type: ignore[operator]
+        while not ready():
             if failed := [job for job in store.jobs.newest(project.id, 3) if job.state is JobState.FAILED]:
                 raise AnnotError(f"A {failed[0].kind} job failed: {failed[0].error}")
             if time.monotonic() > deadline:

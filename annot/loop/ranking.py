@@ -12,12 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from annot import quality
+from annot import quality, selftraining
 from annot.learners import head as heads
 from annot.loop.encoding import cache_of, serving_encoder
 from annot.loop.targets import Labelled, settle
 from annot.records import Answer, Estimate, Kind, Label, Project, QueueRow, Ranking, Reason, Split
 from annot.selectors import Situation, select
+from annot.selftraining import PseudoLabels
 from annot.settings import ProjectSettings, Workspace
 from annot.store import Store
 from annot.vectors import VectorCache
@@ -109,7 +110,12 @@ class Ranker:
         proba = None if head is None else score(head, pool)
         rng = np.random.default_rng([settings.seed, last_event])
         held = store.queue.held(project.id, time.time())
-        draft = Draft(pool, answers, labelled, held, settings, rng)
+        draft = Draft(pool, answers, labelled, held, settings, project.exclusive, rng)
+        if proba is not None and settings.self_training != "none":
+            head = fit_head(
+                pool, labelled, settings.seed, project.exclusive, selftraining.choose(settings.self_training, draft.situation(proba))
+            )
+            proba = None if head is None else score(head, pool)
         picked = draft.pick(proba)
         guess = Guesser(labels, proba)
         rows = [
@@ -135,6 +141,7 @@ class Draft:
     labelled: Labelled
     held: list[tuple[int, Reason]]
     settings: ProjectSettings
+    exclusive: bool
     rng: np.random.Generator
 
     def free(self) -> NDArray[np.int64]:
@@ -152,17 +159,22 @@ class Draft:
         short = np.array([item for item, n in counts.items() if n < self.settings.overlap], np.int64)
         return [int(place) for place in self.pool.places(short) if place >= 0]
 
-    def pick(self, proba: NDArray[np.float32] | None) -> list[Place]:
-        """Return the queue without its audit items: unfinished items first, then what the selector chose."""
+    def situation(self, proba: NDArray[np.float32] | None) -> Situation:
+        """Return what selectors and self-training methods may look at; audit items are not among the labelled."""
         known = self.labelled.train & (self.pool.places(self.labelled.items) >= 0)
-        situation = Situation(
+        return Situation(
             proba=proba,
             vectors=self.pool.matrix[self.pool.rows],
             pool=self.free(),
             labelled=self.pool.places(self.labelled.items[known]),
             targets=self.labelled.targets[known],
             rng=self.rng,
+            exclusive=self.exclusive,
         )
+
+    def pick(self, proba: NDArray[np.float32] | None) -> list[Place]:
+        """Return the queue without its audit items: unfinished items first, then what the selector chose."""
+        situation = self.situation(proba)
         picked = select(COLD_START if proba is None else self.settings.selector, situation, self.settings.queue_size)
         rows: list[Place] = [(place, Reason.RECHECK, None, None) for place in self.unfinished()]
         return rows + [(int(place), picked.reason, float(value), None) for place, value in zip(picked.indices, picked.scores, strict=True)]
@@ -209,13 +221,22 @@ class Guesser:
         return tuple((self._ids[column], round(float(self._proba[place, column]), 4)) for column in best)
 
 
-def fit_head(pool: Vectors, labelled: Labelled, seed: int, exclusive: bool) -> heads.Head | None:
-    """Fit on the encoded training labels; None while fewer than two labels occur among them."""
+def fit_head(pool: Vectors, labelled: Labelled, seed: int, exclusive: bool, pseudo: PseudoLabels | None = None) -> heads.Head | None:
+    """Fit on the encoded training labels and, with their weights, pseudo-labels; None while fewer than two labels occur."""
     use = labelled.train & (pool.places(labelled.items) >= 0)
     targets = labelled.targets[use]
     if (targets.sum(axis=0) > 0).sum() < 2:
         return None
-    return heads.fit(pool.of(labelled.items[use]), targets, exclusive=exclusive, weights=None, seed=seed)
+    vectors = pool.of(labelled.items[use])
+    if pseudo is None or not len(pseudo):
+        return heads.fit(vectors, targets, exclusive=exclusive, seed=seed)
+    return heads.fit(
+        np.concatenate([vectors, pool.of(pool.ids[pseudo.indices])]),
+        np.concatenate([targets, pseudo.labels]),
+        exclusive=exclusive,
+        weights=np.concatenate([np.ones(len(targets), np.float32), pseudo.weights]),
+        seed=seed,
+    )
 
 
 def score(head: heads.Head, vectors: Vectors) -> NDArray[np.float32]:

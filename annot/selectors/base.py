@@ -53,8 +53,10 @@ def select(name: str, situation: Situation, n: int) -> Picked:
     need probabilities fall back to random draws while there are none.
     """
     selector = selectors.get(name)
-    free = np.unique(np.asarray(situation.pool, np.int64))
-    free = free[~np.isin(free, situation.labelled)]
+    asked = np.zeros(len(situation.vectors), bool)
+    asked[situation.pool] = True
+    asked[situation.labelled] = False
+    free = np.flatnonzero(asked)
     n = min(n, len(free))
     if n <= 0:
         return Picked(np.empty(0, np.int64), np.empty(0), Reason.RANDOM)

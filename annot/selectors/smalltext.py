@@ -1,7 +1,7 @@
 """small-text's query strategies on cached arrays: one adapter that presents them as its classifier and its dataset.
 
 No strategy runs a model: probabilities and embeddings are looked up. Must not reimplement a strategy. small-text is imported inside
-functions. See Schröder et al., "Small-Text: Active Learning for Text Classification in Python", EACL 2023.
+functions, as it brings torch along (3 s the first time). See Schröder et al., "Small-Text: Active Learning for Text Classification in Python", EACL 2023.
 """
 
 import warnings
@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from annot.records import Reason
 from annot.selectors.base import Picked, Situation, draw, selectors
 
-# Embedding-based strategies are quadratic in what they see or pick. They see a random part of the pool and choose the front of
-# the queue, which is rewritten after every label; what follows is drawn at random. (k-means of 50 on 2,048 x 384: about 0.2 s.)
-SAMPLE = 2_048
-FRONT = 50
+# These strategies cost what they see times what they pick. They see a random part of the pool and choose the front of the queue,
+# which is rewritten after every label; what follows is drawn at random.
+SAMPLE = 1_024
+FRONT = 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,13 +86,15 @@ def _seeded(rng: np.random.Generator) -> Iterator[None]:
         np.random.set_state(before)
 
 
-def _register(name: str, make: Callable[[int], Any], reason: Reason, needs_labels: bool = False) -> None:
+def _register(name: str, make: Callable[[int], Any], reason: Reason, needs_labels: bool = False, see: int = SAMPLE) -> None:
     @selectors.register(f"smalltext_{name}")
     def pick(situation: Situation, n: int) -> Picked:
+        if situation.proba is None and reason is Reason.UNCERTAIN:
+            return draw(situation, n)
         if needs_labels and not len(situation.labelled):
             return draw(situation, n)
         shuffled = situation.rng.permutation(situation.pool)
-        sample = np.sort(shuffled[:SAMPLE])
+        sample = np.sort(shuffled[:see])
         if not np.ptp(np.asarray(situation.vectors[sample], np.float32), axis=0).any():  # identical texts: nothing to tell them by
             return draw(situation, n)
         front = query(make(len(sample)), replace(situation, pool=sample), min(n, FRONT, len(sample)))
@@ -107,8 +109,9 @@ def _strategy(name: str, **settings: Any) -> Any:
     return getattr(small_text, name)(**settings)
 
 
+_register("breaking_ties", lambda _: _strategy("BreakingTies"), Reason.UNCERTAIN, see=16_384)
 _register("kmeans", lambda _: _strategy("EmbeddingKMeans"), Reason.DIVERSE)
 # Its batches of 100 would each give n items, drawn with the first batch's odds: one batch.
 _register("lightweight_coreset", lambda size: _strategy("LightweightCoreset", batch_size=size), Reason.DIVERSE)
 _register("greedy_coreset", lambda _: _strategy("GreedyCoreset"), Reason.DIVERSE, needs_labels=True)
-_register("contrastive", lambda _: _strategy("ContrastiveActiveLearning", pbar=None), Reason.UNCERTAIN)
+_register("contrastive", lambda _: _strategy("ContrastiveActiveLearning", pbar=None), Reason.UNCERTAIN, see=512)

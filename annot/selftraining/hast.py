@@ -32,22 +32,28 @@ def hast(situation: Situation) -> PseudoLabels:
     sample = np.sort(situation.rng.permutation(free)[:SUBSAMPLE])
     proba = np.nan_to_num(np.asarray(situation.proba[sample], np.float32))
     predicted = proba.argmax(axis=1)
-    agreeing = agreement(np.asarray(situation.vectors[sample], np.float32), predicted, NEIGHBOURS)
-    sure = (proba.max(axis=1) > THRESHOLD) & (agreeing > THRESHOLD)
+    likely = np.flatnonzero(proba.max(axis=1) > THRESHOLD)
+    agreeing = agreement(np.asarray(situation.vectors[sample], np.float32), predicted, likely)
+    sure = likely[agreeing > THRESHOLD]
     labels = np.eye(proba.shape[1], dtype=np.float32)[predicted[sure]]
     return PseudoLabels(sample[sure], labels, WEIGHT * class_weights(predicted[sure], proba.shape[1]))
 
 
-def agreement(vectors: NDArray[np.float32], predicted: NDArray[np.integer], k: int) -> NDArray[np.float64]:
-    """Return the share (n,) of each row's ``k`` nearest other rows by cosine that have its prediction. O(n²d), in chunks."""
+def agreement(
+    vectors: NDArray[np.float32], predicted: NDArray[np.integer], rows: NDArray[np.integer], k: int = NEIGHBOURS
+) -> NDArray[np.float64]:
+    """Return, for each of ``rows`` (m,), the share of its ``k`` nearest other vectors by cosine that have its prediction.
+
+    O(mnd), in chunks: 13,600 x 384 takes about 4 s on one core, 4,096 about 0.4 s.
+    """
     k = min(k, len(vectors) - 1)
-    shares = np.empty(len(vectors))
-    for start in range(0, len(vectors), CHUNK):
-        similarity = vectors[start : start + CHUNK] @ vectors.T
-        rows = np.arange(len(similarity))
-        similarity[rows, start + rows] = -np.inf
+    shares = np.empty(len(rows))
+    for start in range(0, len(rows), CHUNK):
+        chunk = rows[start : start + CHUNK]
+        similarity = vectors[chunk] @ vectors.T
+        similarity[np.arange(len(chunk)), chunk] = -np.inf
         nearest = np.argpartition(similarity, -k, axis=1)[:, -k:]
-        shares[start : start + CHUNK] = (predicted[nearest] == predicted[start + rows][:, None]).mean(axis=1)
+        shares[start : start + CHUNK] = (predicted[nearest] == predicted[chunk][:, None]).mean(axis=1)
     return shares
 
 

@@ -137,7 +137,9 @@ def _in_words(fault: Exception, path: Path) -> AnnotError | None:
     if number in (errno.EROFS, errno.EACCES, errno.EPERM) or "readonly database" in text or "unable to open database" in text:
         return WorkspaceError(f"The workspace {path.parent} cannot be written (is it read-only, or owned by another account?).")
     if isinstance(fault, FileExistsError | NotADirectoryError):
-        return WorkspaceError(f"The workspace {path.parent} is not a folder. Move what is there away, or point ANNOT_HOME at another folder.")
+        return WorkspaceError(
+            f"The workspace {path.parent} is not a folder. Move what is there away, or point ANNOT_HOME at another folder."
+        )
     if "database is locked" in text:
         return Busy(f"Another process kept {path.name} locked for over {BUSY_SECONDS:.0f} s. Try again.")
     if "not a database" in text or "malformed" in text:

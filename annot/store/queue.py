@@ -113,8 +113,8 @@ class Queue:
         for row in chosen:
             lease = self._db.scalar(
                 "INSERT INTO leases (project_id, item_id, user_id, tab, reason, score, probability, guesses, model, labels, "
-                "created_at, expires_at) VALUES (:project, :item_id, :user, :tab, :reason, :score, :probability, :guesses, :model, :labels, "
-                ":now, :expires) RETURNING id",
+                "created_at, expires_at) VALUES (:project, :item_id, :user, :tab, :reason, :score, :probability, :guesses, "
+                ":model, :labels, :now, :expires) RETURNING id",
                 {**values, **row},
             )
             made.append(self._db.row(LEASE + "WHERE l.id = ?", (lease,)))
@@ -123,9 +123,8 @@ class Queue:
     def _random(self, values: dict[str, Any], count: int, taken: set[int]) -> list[dict[str, Any]]:
         """Draw free items without a ranking (none yet, or all of it taken), so that nobody ever waits for a model."""
         # Two queries: SQLite answers min() or max() from the index at once, but both together by a scan.
-        low, high = (
-            self._db.scalar(f"SELECT {end}(id) FROM items WHERE project_id = ? AND split = 'pool'", (values["project"],)) for end in ("min", "max")
-        )
+        end = "SELECT {}(id) FROM items WHERE project_id = ? AND split = 'pool'"
+        low, high = (self._db.scalar(end.format(name), (values["project"],)) for name in ("min", "max"))
         if low is None:
             return []
         found: list[dict[str, Any]] = []

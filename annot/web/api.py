@@ -72,8 +72,8 @@ def token_of(cookies: Any, authorization: str = "") -> str | None:
     """Return the session token a browser (cookie) or an API client (``Authorization: Bearer``) presents."""
     if authorization.startswith("Bearer "):
         return authorization.removeprefix("Bearer ")
-    found: str | None = cookies.get(COOKIE)
-    return found
+    found = cookies.get(COOKIE)
+    return found if isinstance(found, str) else None
 
 
 def _who(store: Store, request: Request) -> User:

@@ -86,7 +86,7 @@ def sample_keys() -> dict[str, str]:
         return {row["text"]: keys[labels[row["id"]]] for row in csv.DictReader(messages)}
 
 
-def test_the_sample_is_labelled_by_keyboard_each_press_one_event_on_the_text_on_screen(app: App, open_page: OpenPage, tmp_path: Path) -> None:
+def test_each_press_on_the_sample_is_one_event_on_the_text_on_screen(app: App, open_page: OpenPage, tmp_path: Path) -> None:
     with app.store() as store:
         project = ensure_sample(store, app.lead)
     app.start("web")

@@ -22,4 +22,5 @@ def catalogue(language: str = DEFAULT) -> dict[str, str]:
     """Return the sentences of a language ("de", "de-AT"); English where it is not known."""
     code = language.split("-")[0].lower()
     path = HERE / f"{code if code in languages() else DEFAULT}.json"
-    return json.loads(path.read_text(encoding="utf-8"))
+    sentences: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+    return sentences

@@ -81,18 +81,12 @@ def _import_saved(store: Store, project: Project, path: Path) -> None:
     if not st.button("Import", type="primary", icon=":material/upload:"):
         return
     bar = st.progress(0.0, text="Importing …")
+
+    def show_progress(done: int, total: int) -> None:
+        bar.progress(min(1.0, done / total) if total else 1.0, text=f"Importing … {done / 2**20:.1f} of {total / 2**20:.1f} MB")
+
     mapping = formats.Mapping(text=text, **chosen)
-    report = importing.import_file(
-        store,
-        project,
-        path,
-        mapping,
-        split=split,
-        strict=strict,
-        on_progress=lambda done, total: bar.progress(
-            min(1.0, done / total) if total else 1.0, text=f"Importing … {done / 2**20:.1f} of {total / 2**20:.1f} MB"
-        ),
-    )
+    report = importing.import_file(store, project, path, mapping, split=split, strict=strict, on_progress=show_progress)
     st.session_state[state.DATA_REPORT] = report
     st.rerun()
 

@@ -170,7 +170,7 @@ export class View {
 
   // ---- the item ----
 
-  /** Put an item on screen. Presses count for it only after `act.shown` was told that it has been painted. */
+  /** Put an item on screen. Presses count for it only from `act.shown` on, in the frame that paints it. */
   showItem(item, about) {
     this.onScreen = item;
     if (this.emptySays) this.hideEmpty();
@@ -180,10 +180,11 @@ export class View {
     this.reading.replaceChildren(...textNodes(item.text, this.highlights ?? []));
     set(this.reading, "data-item", item.item);
     this.describe(about);
-    this.afterPaint(() => this.onScreen === item && this.act.shown(item));
+    // Between this callback and the painting of its frame no key event can come: from here on presses are about this item.
+    requestAnimationFrame(() => this.onScreen === item && this.act.shown(item));
   }
 
-  /** Run once the next frame with what was just changed is on its way to the screen. */
+  /** Run after the next frame, with what was just changed, is painted: work that must not delay it. */
   afterPaint(run) {
     requestAnimationFrame(() => {
       const { port1, port2 } = new MessageChannel();

@@ -1,0 +1,97 @@
+"""Make the pictures of README and the guides from the running app: ``make screenshots``. Needs Chromium; writes docs/img/.
+
+Labels the sample with its gold topics first, so that the pages have something true to show.
+"""
+
+import csv
+import tempfile
+import time
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+from annot.loop import accounts, labelling
+from annot.loop.sample import FOLDER, ensure_sample
+from annot.records import Event, Kind, Project, Role, User
+from annot.settings import Workspace
+from annot.store import Store
+
+from .conftest import FLAGS, ROOT, App
+
+OUT = ROOT / "docs" / "img"
+LABELS = 66
+PORT = 8642
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        home = Workspace(Path(folder))
+        with Store(home.database) as store:
+            lead, password = accounts.add_account(store, "lead", Role.LEAD)
+            annotator, _ = accounts.add_account(store, "mira", Role.ANNOTATOR)
+            project = ensure_sample(store, lead)
+            store.projects.set_member(project.id, annotator.id, Role.ANNOTATOR)
+            app = App(home, PORT, lead, password)
+            try:
+                app.start("worker")
+                label(store, project, [lead, annotator])
+                app.start("web")
+                shoot(app)
+            finally:
+                for name in list(app.processes):
+                    app.stop(name)
+
+
+def label(store: Store, project: Project, people: list[User]) -> None:
+    with (FOLDER / "gold.csv").open(encoding="utf-8") as file:
+        gold = {row["id"]: row["label"] for row in csv.DictReader(file)}
+    ids = {one.name: one.id for one in store.projects.labels(project.id)}
+    settle(store, project)
+    for n in range(LABELS):
+        person = people[n % 3 % 2]
+        (lease,) = labelling.sync(store, project, person, "shots", events=[], hold=[], want=1).leases
+        item = store.items.get(project.id, lease.item)
+        assert item is not None
+        event = Event(f"shot-{n:06d}", Kind.LABEL, lease.item, (ids[gold[item.external_id]],), lease=lease.id, seconds=3.0)
+        labelling.sync(store, project, person, "shots", events=[event], hold=[], want=0)
+        if n % 20 == 0 and n:
+            settle(store, project)
+    settle(store, project)
+
+
+def settle(store: Store, project: Project) -> None:
+    """Wait until the worker has caught up."""
+    while True:
+        stamp = store.queue.ranking(project.id)
+        if stamp and stamp[1] >= store.answers.newest_event(project.id) and not store.jobs.open(project.id):
+            return
+        time.sleep(0.1)
+
+
+def shoot(app: App) -> None:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        for scheme in ("light", "dark"):
+            page = browser.new_context(viewport={"width": 1280, "height": 800}, color_scheme=scheme, device_scale_factor=1).new_page()  # type: ignore[arg-type]
+            sign_in(page, app)
+            suffix = "" if scheme == "light" else "-dark"
+            page.wait_for_selector("[data-item]")
+            time.sleep(1.5)
+            page.screenshot(path=OUT / f"label{suffix}.png")
+            for path in ("lead", "data", "settings"):
+                page.goto(f"{app.address}/{path}")
+                page.wait_for_selector("h1")
+                time.sleep(4)
+                page.screenshot(path=OUT / f"{path}{suffix}.png", full_page=True)
+        browser.close()
+
+
+def sign_in(page: Page, app: App) -> None:
+    page.goto(app.address)
+    page.locator("input[name=name]").fill("lead")
+    page.locator("input[name=password]").fill(app.password)
+    page.keyboard.press("Enter")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""Each page draws without a fault, for who may see it, on an empty and on a filled project."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from annot.loop import accounts, projects
+from annot.loop.sample import ensure_sample
+from annot.records import Role
+from annot.settings import Workspace
+from annot.store import Store
+
+ENTRY = Path(__file__).parent.parent / "annot" / "web" / "pages" / "entry.py"
+
+
+def page(name: str, project_name: str) -> AppTest:
+    """Draw one page as its function, as the lead."""
+
+    def script(name: str, project_name: str) -> None:
+        import importlib
+
+        from annot.settings import workspace
+        from annot.store import Store
+
+        with Store(workspace().database) as store:
+            project = store.projects.find(project_name)
+            importlib.import_module(f"annot.web.pages.{name}").show(store, store.accounts.find("lead"), project)
+
+    return AppTest.from_function(script, kwargs={"name": name, "project_name": project_name}, default_timeout=30).run()
+
+
+@pytest.fixture
+def filled(home: Workspace, store: Store) -> None:
+    lead, _ = accounts.add_account(store, "lead", Role.LEAD)
+    ensure_sample(store, lead)
+    projects.create_project(store, "empty", lead)
+
+
+@pytest.mark.parametrize("project", ["Larkfield support", "empty"])
+@pytest.mark.parametrize("name", ["label", "lead", "data", "settings"])
+def test_a_page_draws(filled: None, name: str, project: str) -> None:
+    drawn = page(name, project)
+    assert not drawn.exception
+    assert not drawn.error
+
+
+def test_without_a_session_only_the_sign_in_form_is_drawn(filled: None) -> None:
+    drawn = AppTest.from_file(str(ENTRY), default_timeout=30).run()
+    assert not drawn.exception
+    assert not drawn.title
+    assert not drawn.metric
+
+
+def test_settings_refuses_a_bad_label_set_in_words(filled: None, home: Workspace) -> None:
+    drawn = page("settings", "empty")
+    drawn.text_area[-1].set_value("a\na")
+    next(one for one in drawn.text_input if one.label == "Name" and one.value == "").set_value("new")
+    next(button for button in drawn.button if button.label == "Create project").click().run()
+    assert "twice" in drawn.error[0].value
+    with Store(home.database) as again:
+        assert [project.name for project in again.projects.all()] == ["Larkfield support", "empty"]
