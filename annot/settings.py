@@ -59,6 +59,14 @@ class ProjectSettings:
     run_steps: int = _choice(40, "Optimiser steps of one fine-tuning run.", low=1, high=100000)
     run_objective: str = _choice("contrastive", "How the encoder is fine-tuned.", options=("contrastive", "cross_entropy"))
     self_training: str = _choice("none", "How pseudo-labels are chosen; none trains on human labels only.")
+    suggestions: str = _choice(
+        "off", "Whether annotators see the model's guess: never, before they answer, or after.", options=("off", "on", "after")
+    )
+    likely_first: bool = _choice(False, "Whether labels are also offered in the model's order, most likely first.")
+    allow_not: bool = _choice(False, "Whether an annotator may rule labels out instead of choosing one.")
+    allow_either: bool = _choice(False, "Whether an annotator may say that one of several labels holds, undecided which.")
+    allow_inner: bool = _choice(False, "In a tree of labels: whether an answer may stop above the lowest level.")
+    highlights: str = _choice("", "Words to highlight in the texts, one a line; a line like /colou?r/ is a regular expression.", lines=True)
     seed: int = _choice(1, "Seed of everything random in this project.", low=0, high=2**31 - 1)
 
     def __post_init__(self) -> None:

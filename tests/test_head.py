@@ -28,6 +28,14 @@ def test_one_example_a_label_is_enough_to_tell_them_apart(labels: int) -> None:
     assert (proba.argmax(axis=1) == targets.argmax(axis=1)).mean() > 0.95
 
 
+def test_77_labels_with_one_example_each_are_learned() -> None:
+    vectors = np.random.default_rng(0).normal(size=(77, 64))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    proba = fit(vectors, np.eye(77), exclusive=True).proba(vectors)
+    assert (proba.argmax(axis=1) == np.arange(77)).all()
+    assert proba.sum(axis=1) == pytest.approx(1, abs=1e-5)
+
+
 def test_a_label_never_seen_has_probability_zero() -> None:
     vectors, targets = corners(5)
     targets = np.insert(targets, 1, 0, axis=1)

@@ -3,6 +3,7 @@
 Scoring is numpy alone; fitting uses scikit-learn. Must not load torch or touch a text.
 """
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -103,7 +104,11 @@ def _logistic(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     from sklearn.linear_model import LogisticRegression
 
-    model = LogisticRegression(C=PENALTY, class_weight="balanced" if BALANCED else None, max_iter=300, tol=1e-3).fit(x, classes, share)
+    model = LogisticRegression(C=PENALTY, class_weight="balanced" if BALANCED else None, max_iter=300, tol=1e-3)
+    with warnings.catch_warnings():
+        # Many labels with few examples each is how labelling begins, not a regression by mistake.
+        warnings.filterwarnings("ignore", message="The number of unique classes", category=UserWarning)
+        model.fit(x, classes, share)
     return model.coef_, model.intercept_
 
 

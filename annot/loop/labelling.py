@@ -5,7 +5,7 @@ Must not load a model: guesses and reasons come from rows the worker wrote.
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from annot.errors import BadInput
@@ -54,9 +54,10 @@ def sync(store: Store, project: Project, user: User, tab: str, *, events: Sequen
         raise BadInput(f"Send at most {MOST_EVENTS} events and {4 * MOST_ITEMS} held leases at once.")
     settings = ProjectSettings.parse(project.settings)
     now = time.time()
-    saved, refused = [], []
-    if events:
-        for event, why in zip(events, store.answers.record(project.id, user.id, events, now), strict=True):
+    allowed, refused = _allowed(store, project, settings, events)
+    saved = []
+    if allowed:
+        for event, why in zip(allowed, store.answers.record(project.id, user.id, allowed, now), strict=True):
             if why is None:
                 saved.append(event.uid)
             else:
@@ -71,11 +72,33 @@ def sync(store: Store, project: Project, user: User, tab: str, *, events: Sequen
         overlap=settings.overlap,
         now=now,
     )
+    if settings.suggestions == "off" and not settings.likely_first:  # what must not lead an annotator does not reach the browser
+        leases = [replace(lease, guesses=()) for lease in leases]
     ranking = staleness(store, project.id)
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
     labelled = ranking.labels + ranking.behind if ranking else store.answers.labels_since(project.id, 0)
     progress = Progress(store.answers.count_by(project.id, user.id, midnight), labelled, store.items.count(project.id, Split.POOL))
     return Synced(saved, refused, leases, stale, progress, ranking)
+
+
+def _allowed(
+    store: Store, project: Project, settings: ProjectSettings, events: Sequence[Event]
+) -> tuple[list[Event], list[tuple[str, str]]]:
+    """Part the events into those the project's settings allow and (uid, reason) of the others."""
+    if not any(event.kind is Kind.LABEL for event in events):
+        return list(events), []
+    inner = set() if settings.allow_inner else {label.parent for label in store.projects.labels(project.id)}
+    allowed, refused = [], []
+    for event in events:
+        if event.relation is Relation.NOT and not settings.allow_not:
+            refused.append((event.uid, "This project does not take answers that rule a label out."))
+        elif event.relation is Relation.EITHER and not settings.allow_either:
+            refused.append((event.uid, "This project does not take answers between several labels."))
+        elif event.relation is not Relation.NOT and inner & set(event.labels):
+            refused.append((event.uid, "This project takes answers at the lowest level of the tree only."))
+        else:
+            allowed.append(event)
+    return allowed, refused
 
 
 def staleness(store: Store, project: int) -> Staleness | None:

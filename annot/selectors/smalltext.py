@@ -1,7 +1,8 @@
 """small-text's query strategies on cached arrays: one adapter that presents them as its classifier and its dataset.
 
 No strategy runs a model: probabilities and embeddings are looked up. Must not reimplement a strategy. small-text is imported inside
-functions, as it brings torch along (3 s the first time). See Schröder et al., "Small-Text: Active Learning for Text Classification in Python", EACL 2023.
+functions, as it brings torch along (3 s the first time). See Schröder et al., "Small-Text: Active Learning for Text Classification
+in Python", EACL 2023.
 """
 
 import warnings
@@ -47,6 +48,8 @@ class Cached:
         if self._proba is None:
             return np.full((len(dataset), 2), 0.5)
         proba = np.asarray(self._proba[dataset.places], np.float64)
+        if proba.shape[1] == 1:  # strategies compare two labels
+            proba = np.hstack([proba, 1 - proba])
         return np.where(np.isnan(proba).any(axis=1, keepdims=True), 1 / proba.shape[1], proba)
 
     def embed(self, dataset: Places, return_proba: bool = False, **_: object) -> Any:

@@ -44,7 +44,7 @@ def agreement(
 ) -> NDArray[np.float64]:
     """Return, for each of ``rows`` (m,), the share of its ``k`` nearest other vectors by cosine that have its prediction.
 
-    O(mnd), in chunks: 13,600 x 384 takes about 4 s on one core, 4,096 about 0.4 s.
+    O(mnd), in chunks: all of 13,600 x 384 take 2.1 s on one core, of 4,000 0.2 s.
     """
     k = min(k, len(vectors) - 1)
     shares = np.empty(len(rows))

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from annot.records import Project, Split, User
+from annot.settings import ProjectSettings
 from annot.store import Store
 from annot.web import locales, panel
 
@@ -15,6 +16,8 @@ def show(store: Store, user: User, project: Project) -> None:
     if not store.items.count(project.id, Split.POOL):
         st.info("This project has no texts yet. A lead imports them under Data.")
         return
+    asked = (st.context.locale or "en").split("-")[0].lower()
+    language = asked if asked in locales.languages() else "en"
     panel.mount(
         {
             "api": f"/api/projects/{project.id}",
@@ -32,15 +35,24 @@ def show(store: Store, user: User, project: Project) -> None:
                 for label in labels
             ],
             "guidelines": project.guidelines,
-            "options": {
-                "suggest": "off",
-                "order_likely": False,
-                "allow_not": False,
-                "allow_either": False,
-                "allow_inner": False,
-                "highlights": [],
-            },
-            "strings": locales.catalogue("en"),
-            "language": "en",
+            "options": _options(ProjectSettings.parse(project.settings)),
+            "strings": locales.catalogue(language),
+            "language": language,
         }
     )
+
+
+def _options(settings: ProjectSettings) -> dict[str, object]:
+    return {
+        "suggest": settings.suggestions,
+        "order_likely": settings.likely_first,
+        "allow_not": settings.allow_not,
+        "allow_either": settings.allow_either,
+        "allow_inner": settings.allow_inner,
+        "highlights": [_highlight(line.strip()) for line in settings.highlights.splitlines() if line.strip()],
+    }
+
+
+def _highlight(line: str) -> dict[str, object]:
+    regex = len(line) > 2 and line.startswith("/") and line.endswith("/")
+    return {"pattern": line[1:-1] if regex else line, "regex": regex}

@@ -111,7 +111,7 @@ def _field(cell: Any, spec: dataclasses.Field[Any], value: Any, choices: list[st
         return cell.checkbox(title, value, help=text)
     if isinstance(value, int | float):
         return cell.number_input(title, spec.metadata.get("low"), spec.metadata.get("high"), value, help=text)
-    return cell.text_input(title, value, help=text)
+    return (cell.text_area if spec.metadata.get("lines") else cell.text_input)(title, value, help=text)
 
 
 def _members(store: Store, user: User, project: Project) -> None:
