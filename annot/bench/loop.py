@@ -19,7 +19,7 @@ from pathlib import Path
 
 from annot import formats
 from annot.errors import AnnotError, BadInput
-from annot.loop import accounts, importing, labelling, projects
+from annot.loop import accounts, importing, labelling, projects, training
 from annot.records import Event, JobState, Kind, Label, Project, Role, Split, User
 from annot.settings import ProjectSettings, Workspace
 from annot.store import Store
@@ -98,9 +98,14 @@ class Loop:
             self._wait(store, project, "the queue", lambda: self._known(store, project))
             seconds.append(time.perf_counter() - durable)
             if every and n % every == 0 and not self.options.no_wait:
-                self._wait(store, project, "the run", lambda: self._idle(store, project))
-                self._settle(store, project)
+                self._run(store, project, n)
         return seconds
+
+    def _run(self, store: Store, project: Project, labels: int) -> None:
+        """Wait until the run that is due has been judged and, if published, has ranked the queue."""
+        self._wait(store, project, "the run to start", lambda: not training.run_is_due(store, project, labels))
+        self._wait(store, project, "the run", lambda: self._idle(store, project))
+        self._settle(store, project)
 
     def _known(self, store: Store, project: Project) -> bool:
         """Tell whether the queue knows of every event."""
