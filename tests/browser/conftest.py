@@ -31,6 +31,34 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+# What the page sees of each press: the item on screen, the key, and the milliseconds until the next text was painted (the first
+# frame that shows another item, and that frame's paint). It must listen before the panel does, which lets no press through.
+WATCH = """
+window.presses = [];
+const find = (root) => {
+  for (const host of root.querySelectorAll('*')) {
+    const found = host.shadowRoot && (host.shadowRoot.querySelector('[data-panel]') || find(host.shadowRoot));
+    if (found) return found;
+  }
+  return null;
+};
+let panel = null;
+const onScreen = () => {
+  panel = panel?.isConnected ? panel : find(document);
+  return Number(panel?.querySelector('[data-item]')?.dataset.item ?? 0);
+};
+window.addEventListener('keydown', ({ key, repeat, timeStamp }) => {
+  const entry = { item: onScreen(), key };
+  if (!repeat) presses.push(entry);
+  const look = (frames) => {
+    if (onScreen() === entry.item) return frames && requestAnimationFrame(() => look(frames - 1));
+    const channel = new MessageChannel();
+    channel.port1.onmessage = () => { entry.ms = performance.now() - timeStamp; };
+    channel.port2.postMessage(0);
+  };
+  requestAnimationFrame(() => look(120));
+}, true);
+"""
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -117,6 +145,7 @@ def open_page(browser: Browser, app: App) -> Iterator[OpenPage]:
     def open_(path: str = "/", *, wait: str = "[data-item]", **options: object) -> Page:
         context = browser.new_context(**({"viewport": {"width": 1280, "height": 860}} | options))  # type: ignore[arg-type]
         contexts.append(context)
+        context.add_init_script(WATCH)
         page = context.new_page()
         page.goto(app.address + path)
         page.locator("input[name=name]").fill(app.lead.name)
