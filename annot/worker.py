@@ -15,6 +15,8 @@ import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from threadpoolctl import threadpool_limits
+
 from annot.errors import AnnotError
 from annot.loop import training
 from annot.loop.ranking import Ranker
@@ -33,6 +35,8 @@ log = logging.getLogger("annot.worker")
 
 def work(workspace: Workspace) -> None:
     """Run until SIGTERM or SIGINT. Waits while another worker is active in the workspace."""
+    # Two BLAS threads on a busy machine wait for each other: a refit then takes longer, not shorter.
+    threadpool_limits(1)
     worker = Worker(workspace)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.stop())

@@ -11,13 +11,16 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from annot import selftraining
 from annot.loop import accounts, encoding, labelling, projects, status, training
 from annot.loop.ranking import Ranker
 from annot.loop.sample import FOLDER, ensure_sample
 from annot.loop.targets import settle
 from annot.records import Event, JobState, Kind, Project, Reason, Role, RunState, Split, User
+from annot.selftraining import PseudoLabels
 from annot.settings import Workspace
 from annot.store import Store
 
@@ -242,3 +245,29 @@ def test_a_second_worker_waits_and_takes_over(home: Workspace, store: Store) -> 
         for process in (first, second):
             process.kill()
             process.wait()
+
+
+@selftraining.methods.register("for tests: the first class for five items")
+def first_class(situation: selftraining.Situation) -> PseudoLabels:
+    labels = np.zeros((5, situation.targets.shape[1]), np.float32)
+    labels[:, 0] = 1
+    return PseudoLabels(np.sort(situation.pool[:5]), labels, np.full(5, 100, np.float32))
+
+
+def test_pseudo_labels_teach_the_head_and_are_nobodys_answer(
+    home: Workspace, store: Store, project: Project, lead: User, gold: dict[str, str]
+) -> None:
+    def guessed_first() -> float:
+        rows = [row for row in store.queue.top(project.id, 600) if row.guesses]
+        return sum(row.guesses[0][0] == first for row in rows) / len(rows)
+
+    first = store.projects.labels(project.id)[0].id
+    ranker = Ranker(home, project.id)
+    ranker.refresh(store)
+    label_some(store, project, lead, gold, 30)
+    ranker.refresh(store)
+    without = guessed_first()
+    projects.change_settings(store, project, {"self_training": "for tests: the first class for five items"})
+    ranker.refresh(store)
+    assert guessed_first() > without + 0.2
+    assert sum(answer.kind is Kind.LABEL for answer in store.answers.current(project.id, Split.POOL)) == 30

@@ -7,7 +7,7 @@ database would rebuild.
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,8 @@ from annot.vectors import VectorCache
 
 COLD_START = "diversity"
 GUESSES = 5
+# HAST's neighbour search took 0.2 s over 4,096 items and 2.1 s over 13,600 (one core).
+PSEUDO_FROM = 4096
 CHUNK = 65_536
 
 # A place in the pool, why it is asked, its score, and the probability of its draw.
@@ -112,9 +114,7 @@ class Ranker:
         held = store.queue.held(project.id, time.time())
         draft = Draft(pool, answers, labelled, held, settings, project.exclusive, rng)
         if proba is not None and settings.self_training != "none":
-            head = fit_head(
-                pool, labelled, settings.seed, project.exclusive, selftraining.choose(settings.self_training, draft.situation(proba))
-            )
+            head = fit_head(pool, labelled, settings.seed, project.exclusive, draft.pseudo_labels(proba))
             proba = None if head is None else score(head, pool)
         picked = draft.pick(proba)
         guess = Guesser(labels, proba)
@@ -171,6 +171,12 @@ class Draft:
             rng=self.rng,
             exclusive=self.exclusive,
         )
+
+    def pseudo_labels(self, proba: NDArray[np.float32]) -> PseudoLabels:
+        """Let the project's self-training method choose from a random part of the pool, small enough to do after every label."""
+        situation = self.situation(proba)
+        part = self.rng.permutation(situation.pool)[:PSEUDO_FROM]
+        return selftraining.choose(self.settings.self_training, replace(situation, pool=part))
 
     def pick(self, proba: NDArray[np.float32] | None) -> list[Place]:
         """Return the queue without its audit items: unfinished items first, then what the selector chose."""
