@@ -30,8 +30,9 @@ OFFSET_POSITIONS = ("roberta", "xlm-roberta", "camembert", "mpnet", "xlm-roberta
 # with avx512_bf16: 195 at 2,048 tokens, 180 at 8,192, 137 at 16,384; sentence-transformers' encode does 54 in fp32.
 BATCH_TOKENS = 2_048
 CUDA_BATCH_TOKENS = 65_536
-# Cores left to the rest of the machine. A thread that waits for a busy core stalls all the others at every operation: on 2 cores
-# with another process running, a training step took 1.2 s with one thread and 7.5 s with two. OMP_NUM_THREADS overrules it.
+# Cores left to the rest of the machine where OpenMP's threads spin while they wait, which is what they do unless told otherwise
+# before torch is loaded (the worker tells its children). On 2 cores with another process on one of them: 170 texts/s with one thread,
+# 50 to 74 with two that spin, 154 to 172 with two that sleep. OMP_NUM_THREADS overrules it.
 SPARED_CORES = 1
 # Texts tokenised and sorted by length at a time: bounds memory, and is how often progress is told.
 BLOCK = 2_048
@@ -272,7 +273,8 @@ def load_parts(identity: EncoderId) -> tuple[Any, Any]:
     from transformers.utils import logging
 
     if "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(max(1, (os.cpu_count() or 1) - SPARED_CORES))
+        spinning = os.environ.get("OMP_WAIT_POLICY", "").upper() != "PASSIVE"
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) - (SPARED_CORES if spinning else 0)))
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     logging.set_verbosity_error()
     logging.disable_progress_bar()

@@ -159,7 +159,7 @@ class Worker:
                 stdout=log_file,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
-                env={**os.environ, "ANNOT_HOME": str(self.workspace.home)},
+                env={**os.environ, "ANNOT_HOME": str(self.workspace.home), "OMP_WAIT_POLICY": "PASSIVE"},
                 # On a shared CPU the browser and the ranker come first.
                 preexec_fn=lambda: os.nice(LOW_PRIORITY) and None,
                 start_new_session=True,
