@@ -72,17 +72,18 @@ def shoot(app: App) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
         for scheme in ("light", "dark"):
-            page = browser.new_context(viewport={"width": 1280, "height": 800}, color_scheme=scheme, device_scale_factor=1).new_page()  # type: ignore[arg-type]
+            page = browser.new_context(viewport={"width": 1280, "height": 800}, color_scheme=scheme).new_page()  # type: ignore[arg-type]
             sign_in(page, app)
             suffix = "" if scheme == "light" else "-dark"
             page.wait_for_selector("[data-item]")
             time.sleep(1.5)
             page.screenshot(path=OUT / f"label{suffix}.png")
             for path in ("lead", "data", "settings"):
+                page.set_viewport_size({"width": 1280, "height": 1240 if path == "lead" else 800})
                 page.goto(f"{app.address}/{path}")
                 page.wait_for_selector("h1")
                 time.sleep(4)
-                page.screenshot(path=OUT / f"{path}{suffix}.png", full_page=True)
+                page.screenshot(path=OUT / f"{path}{suffix}.png")
         browser.close()
 
 
