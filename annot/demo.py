@@ -47,9 +47,8 @@ def run_demo(home: Workspace, lead: str, password: str | None, *, host: str, por
     }
     try:
         if _wait_for(f"http://{host}:{port}/_stcore/health", running, stopped):
-            signin = (
-                f"password {password} (shown only now)" if password else f"your password (a new one: python -m annot user password {lead})"
-            )
+            renew = f"{os.path.relpath(sys.executable)} -m annot user password {lead}"
+            signin = f"password {password} (shown only now)" if password else f"your password (a new one: {renew})"
             print(f"\n  Annot is ready:  http://{host}:{port}\n  Sign in as {lead} with {signin}\n  Ctrl-C stops it.\n", flush=True)
         while not stopped and all(process.poll() is None for process in running.values()):
             time.sleep(0.2)

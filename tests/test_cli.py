@@ -122,5 +122,5 @@ def test_the_demo_starts_twice_on_one_workspace_and_stops_cleanly_on_ctrl_c(home
         assert demo.returncode == 0
         assert "Stopped." in rest
     assert "Sign in as lead with password" in said[0]
-    assert "user password lead" in said[1]
+    assert "-m annot user password lead" in said[1]
     assert ready < 10
