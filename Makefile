@@ -34,7 +34,7 @@ test-fast: setup-dev
 	$(BIN)/python -m pytest -q -m "not slow and not browser"
 
 lint: setup-dev
-	$(BIN)/ruff check .
+	$(BIN)/ruff check --no-cache .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from annot.vectors import content_hash
 
 from annot.loop import accounts, projects
 from annot.records import Label, Project, Role, Split, User
 from annot.settings import Workspace
 from annot.store import Store
 from annot.store.items import NewItem
+from annot.vectors import content_hash
 
 DATASETS = Path(__file__).resolve().parents[2] / "shared" / "datasets"
 
