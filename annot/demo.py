@@ -73,7 +73,7 @@ def _check_port(host: str, port: int) -> None:
 
 def _stop_signals() -> list[int]:
     received: list[int] = []
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda got, _: received.append(got))
     return received
 

@@ -25,9 +25,11 @@ from annot.settings import Workspace
 from annot.store import Store
 
 HEARTBEAT_S = 1.0
-PATIENCE_S = 5.0
+PATIENCE_S = 10.0
 POLL_S = 0.03
 MOST_ATTEMPTS = 3
+# How long a failed encoding rests before it is tried again.
+RETRY_S = 300.0
 LOW_PRIORITY = 10
 
 log = logging.getLogger("annot.worker")
@@ -57,6 +59,7 @@ class Worker:
     workspace: Workspace
     holder: str = field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
     _stopping: bool = False
+    _lost: bool = False
     _child: Child | None = None
     _rankers: dict[int, Ranker] = field(default_factory=dict)
     _beat_at: float = 0.0
@@ -102,7 +105,7 @@ class Worker:
         if now - self._beat_at > HEARTBEAT_S:
             if not store.jobs.hold_worker(self.holder, os.getpid(), now, PATIENCE_S):
                 log.error("another worker took over; this one stops")
-                self._stopping = True
+                self._stopping = self._lost = True
                 return False
             self._beat_at = now
         did = self._tend_child(store)
@@ -110,20 +113,21 @@ class Worker:
             try:
                 did = self._tend_project(store, project) or did
             except AnnotError as fault:
-                self._tell_once(project, str(fault))
+                self._tell_once(store, project, str(fault))
             except Exception:  # the worker must outlive a fault in one project
-                self._tell_once(project, traceback.format_exc())
+                self._tell_once(store, project, traceback.format_exc())
         return did
 
-    def _tell_once(self, project: Project, words: str) -> None:
+    def _tell_once(self, store: Store, project: Project, words: str) -> None:
         if self._told.get(project.id) != words:
             self._told[project.id] = words
+            store.jobs.fail(project.id, "rank", words, time.time())
             log.error("project %s: %s", project.name, words)
 
     def _tend_project(self, store: Store, project: Project) -> bool:
         ranker = self._rankers.setdefault(project.id, Ranker(self.workspace, project.id))
         ranking = ranker.refresh(store)
-        if ranker.missing:
+        if ranker.missing and not store.jobs.failed_since(project.id, "encode", time.time() - RETRY_S):
             store.jobs.ask(project.id, "encode", time.time())
         if ranking and training.run_is_due(store, project, ranking.labels) and ranker.classes >= 2:
             store.jobs.ask(project.id, "run", time.time())
@@ -181,6 +185,8 @@ class Worker:
         except subprocess.TimeoutExpired:
             self._child.process.kill()
             self._child.process.wait()
+        if self._lost:  # the rows are the other worker's now
+            return
         training.fail_unfinished(store)
         store.jobs.requeue(self._child.job.id)
         self._child = None

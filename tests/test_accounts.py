@@ -71,7 +71,7 @@ def test_roles_and_membership_are_checked(store: Store, small: Small) -> None:
     assert accounts.require(store, small.lead, small.project.id, lead=True) == small.project
 
 
-@pytest.mark.parametrize(("name", "password"), [("", "long enough"), ("a\nb", "long enough"), ("carl", "short")])
+@pytest.mark.parametrize(("name", "password"), [("", "long enough"), ("Import", "long enough"), ("a\nb", "long enough"), ("carl", "short")])
 def test_bad_names_and_passwords_are_refused(store: Store, name: str, password: str) -> None:
     with pytest.raises(BadInput):
         accounts.add_account(store, name, Role.ANNOTATOR, password)

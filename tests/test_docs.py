@@ -20,7 +20,7 @@ NAMED = {
     "command": COMMANDS,
     "setting": [spec.name for spec in dataclasses.fields(ProjectSettings)],
     "selector": list(selectors.names()),
-    "self-training method": [name for name in selftraining.names() if not name.startswith("for tests")],
+    "self-training method": list(selftraining.names()),
     "reader": list(formats.readers),
     "writer": list(formats.writers),
     "encoder": encoders.names(),

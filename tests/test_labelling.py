@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from annot.errors import AnnotError, BadInput
 from annot.loop import labelling, projects
 from annot.records import Event, Kind, Label, QueueRow, Ranking, Reason, Relation, Split
 from annot.store import Store
@@ -27,6 +28,29 @@ def test_other_relations_are_taken_where_the_project_allows_them(store: Store, s
     assert answer(store, small, event, **{setting: True}).saved == ["uid-00001"]
     (stored,) = store.answers.current(small.project.id)
     assert (stored.relation, len(stored.labels)) == (relation, 2)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "words"),
+    [
+        ("encoder", "/no/such/folder", "does not exist"),
+        ("selector", "clairvoyance", "breaking_ties"),
+        ("self_training", "magic", "hast"),
+        ("highlights", "/(/", "not a regular expression"),
+        ("audit_share", 2.0, "between 0.0 and 1.0"),
+        ("colour", "red", "Unknown setting"),
+    ],
+)
+def test_a_setting_that_cannot_work_is_refused_in_words(store: Store, small: Small, setting: str, value: object, words: str) -> None:
+    with pytest.raises(AnnotError, match=words):
+        projects.change_settings(store, small.project, {setting: value})
+    assert store.projects.get(small.project.id).settings == {}
+
+
+@pytest.mark.parametrize("broken", [{"uid": "short"}, {"note": "\ud800"}, {"labels": ["x"]}, {"item": -1}, {"seconds": "1"}])
+def test_an_event_with_a_bad_field_is_refused_in_words(broken: dict[str, object]) -> None:
+    with pytest.raises(BadInput, match="Event field"):
+        labelling.parse_event({"uid": "uid-00001", "kind": "label", "item": 1, "labels": [1]} | broken)
 
 
 def test_in_a_tree_an_answer_stops_at_an_inner_label_only_where_allowed(store: Store, small: Small) -> None:

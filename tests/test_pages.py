@@ -10,6 +10,7 @@ from annot.loop.sample import ensure_sample
 from annot.records import Role
 from annot.settings import Workspace
 from annot.store import Store
+from annot.web.plain import plain
 
 ENTRY = Path(__file__).parent.parent / "annot" / "web" / "pages" / "entry.py"
 
@@ -31,8 +32,11 @@ def page(name: str, project_name: str) -> AppTest:
 
 
 @pytest.fixture
-def filled(home: Workspace, store: Store) -> None:
-    lead, _ = accounts.add_account(store, "lead", Role.LEAD)
+def filled(home: Workspace, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    lead, password = accounts.add_account(store, "lead", Role.LEAD)
+    _, token = accounts.sign_in(store, "lead", password)
+    # AppTest has no browser that could send the cookie to the fragment.
+    monkeypatch.setattr("annot.web.pages.lead.token_of", lambda cookies: token)
     ensure_sample(store, lead)
     projects.create_project(store, "empty", lead)
 
@@ -43,6 +47,17 @@ def test_a_page_draws(filled: None, name: str, project: str) -> None:
     drawn = page(name, project)
     assert not drawn.exception
     assert not drawn.error
+
+
+def test_text_is_shown_as_it_is_where_markdown_is_read() -> None:
+    assert plain("![x](http) *a* _b_ `c` <d> $e$") == r"\!\[x\]\(http\) \*a\* \_b\_ \`c\` \<d\> \$e\$"
+
+
+def test_the_lead_page_shows_nothing_more_once_the_session_has_ended(filled: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("annot.web.pages.lead.token_of", lambda cookies: None)
+    drawn = page("lead", "Larkfield support")
+    assert not drawn.metric
+    assert "sign in" in drawn.error[0].value
 
 
 def test_without_a_session_only_the_sign_in_form_is_drawn(filled: None) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from annot.errors import BadInput, Busy, WorkspaceError
 from annot.loop import labelling
-from annot.records import Event, Kind, QueueRow, Ranking, Reason, Relation, Role, Split
+from annot.records import Event, Kind, Label, QueueRow, Ranking, Reason, Relation, Role, Split
 from annot.settings import Workspace
 from annot.store import Store
 from annot.store.items import NewItem
@@ -158,7 +158,7 @@ def test_leases_follow_the_queue_and_carry_its_stamp(store: Store, small: Small)
     items = [item for item, _ in store.items.hashes(small.project.id, Split.POOL)][5:15]
     rows = [QueueRow(item, Reason.UNCERTAIN, 0.5, None, ((small.labels[0].id, 0.75),)) for item in items]
     store.queue.rewrite(small.project.id, rows, Ranking(0, 7, 42, "breaking_ties", 0.1, time.time()), 0)
-    leases = sync(store, small, "a").leases
+    leases, _ = store.queue.hold(small.project.id, small.lead.id, "a", [], want=10, seconds=60.0, overlap=1, now=1000.0)
     assert [lease.item for lease in leases] == items
     assert (leases[0].model, leases[0].labels, leases[0].score, leases[0].guesses) == (7, 42, 0.5, ((small.labels[0].id, 0.75),))
 
@@ -200,6 +200,62 @@ def test_a_label_in_use_cannot_be_deleted_but_renamed(store: Store, small: Small
     with pytest.raises(BadInput, match="is used in 1 annotations"):
         store.projects.set_labels(small.project.id, [spam])
     assert store.projects.labels(small.project.id) == small.labels
+
+
+def test_a_deleted_labels_id_is_never_given_again(store: Store, small: Small) -> None:
+    ham, spam = small.labels
+    store.projects.set_labels(small.project.id, [ham])
+    _, fresh = store.projects.set_labels(small.project.id, [ham, Label(0, "new", "New")])
+    assert fresh.id > spam.id
+
+
+def test_a_label_of_a_file_being_imported_cannot_be_deleted(store: Store, small: Small) -> None:
+    ham, spam = small.labels
+    importing = store.items.start_import(small.project.id, "a.csv", 0, time.time())
+    item = NewItem("x", "x", content_hash("x"), Split.POOL, {}, (spam.id,))
+    store.items.stage(small.project.id, importing, [item], 0, time.time())
+    with pytest.raises(BadInput, match="being imported right now"):
+        store.projects.set_labels(small.project.id, [ham])
+
+
+def test_an_import_that_was_cleared_away_cannot_finish(store: Store, small: Small) -> None:
+    slept = store.items.start_import(small.project.id, "slept.csv", 0, time.time() - 100)
+    store.items.start_import(small.project.id, "next.csv", 0, time.time())
+    with pytest.raises(Busy, match="another one cleared it away"):
+        store.items.finish_import(slept, small.lead.id, 0, 0, time.time())
+
+
+def test_a_corrected_answer_keeps_the_reason_its_item_was_asked_for(store: Store, small: Small) -> None:
+    item = first_item(store, small)
+    store.queue.rewrite(small.project.id, [QueueRow(item, Reason.AUDIT, None, 0.01)], Ranking(0, 3, 0, "x", 0.0, 0.0), 0)
+    lease = sync(store, small, "a", want=1).leases[0]
+    events = [
+        label("uid-00001", item, small.labels[0].id, lease.id),
+        Event("uid-00002", Kind.UNDO, item, target="uid-00001"),
+        label("uid-00003", item, small.labels[1].id),
+    ]
+    assert sync(store, small, "b", want=0, events=events).refused == []
+    (answer,) = store.answers.current(small.project.id)
+    assert (answer.labels, answer.reason, answer.probability, answer.model) == ((small.labels[1].id,), Reason.AUDIT, 0.01, 3)
+
+
+def test_undoing_a_skip_does_not_take_the_item_from_whoever_has_it_now(store: Store, small: Small) -> None:
+    item = first_item(store, small)
+    store.queue.rewrite(small.project.id, [QueueRow(item, Reason.UNCERTAIN)], Ranking(0, 0, 0, "x", 0.0, 0.0), 0)
+    lease = sync(store, small, "a", want=1).leases[0]
+    sync(store, small, "a", want=0, events=[Event("uid-00001", Kind.SKIP, item, lease=lease.id)])
+    bob = store.accounts.add("bob", Role.ANNOTATOR, "x", 0.0)
+    assert [theirs.item for theirs in sync(store, small, "b", bob.id, want=1).leases] == [item]
+    sync(store, small, "a", want=0, events=[Event("uid-00002", Kind.UNDO, item, target="uid-00001")])
+    holders = [held for held, _ in store.queue.held(small.project.id, time.time())]
+    assert holders == [item]
+
+
+def test_undoing_a_flag_leaves_todays_count_alone(store: Store, small: Small) -> None:
+    item = first_item(store, small)
+    events = [label("uid-00001", item, small.labels[0].id), Event("uid-00002", Kind.FLAG, item, note="odd")]
+    undo = Event("uid-00003", Kind.UNDO, item, target="uid-00002")
+    assert sync(store, small, "a", events=[*events, undo]).progress.mine_today == 1
 
 
 def test_only_one_worker_is_active_and_a_silent_one_is_replaced(store: Store) -> None:

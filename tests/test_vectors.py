@@ -20,7 +20,8 @@ def keys(n: int, start: int = 0) -> list[bytes]:
 
 
 def vectors(n: int, start: int = 0) -> np.ndarray:
-    return np.arange(start, start + n, dtype=np.float16)[:, None] * np.ones(D, np.float16)
+    # Below 1,000, where float16 holds every whole number.
+    return (np.arange(start, start + n) % 1000).astype(np.float16)[:, None] * np.ones(D, np.float16)
 
 
 def filled(folder: Path, n: int) -> VectorCache:
@@ -111,7 +112,7 @@ def test_garbage_after_the_whole_rows_is_cut_off(tmp_path: Path) -> None:
 def _write_for_ever(folder: Path) -> None:
     cache = VectorCache(folder, D)
     for start in range(0, 10**6, 7):
-        cache.append(keys(7, start), vectors(7, start) % 1000)
+        cache.append(keys(7, start), vectors(7, start))
 
 
 def test_a_killed_writer_leaves_only_right_rows(tmp_path: Path) -> None:
@@ -126,7 +127,7 @@ def test_a_killed_writer_leaves_only_right_rows(tmp_path: Path) -> None:
         cache = VectorCache(tmp_path, D)
         rows = cache.rows(keys(len(cache)))
         assert sorted(rows.tolist()) == list(range(len(cache)))
-        assert np.array_equal(cache.matrix[rows], vectors(len(cache)) % 1000)
+        assert np.array_equal(cache.matrix[rows], vectors(len(cache)))
     assert len(cache) > 0
 
 

@@ -13,6 +13,7 @@ from argon2.exceptions import InvalidHashError, VerifyMismatchError
 from annot.errors import BadInput, NotAllowed, SignInRequired
 from annot.records import Project, Role, User
 from annot.store import Store
+from annot.store.accounts import IMPORTER
 
 SESSION_SECONDS = 14 * 24 * 3600.0
 FREE_TRIES = 3
@@ -29,6 +30,8 @@ def add_account(store: Store, name: str, role: Role, password: str | None = None
     name = name.strip()
     if not name or len(name) > 80 or any(not letter.isprintable() for letter in name):
         raise BadInput("An account name is 1 to 80 visible characters.")
+    if name.lower() == IMPORTER:
+        raise BadInput(f"The name {name!r} stands for labels that came with a file. Choose another one.")
     password = secrets.token_urlsafe(9) if password is None else password
     return store.accounts.add(name, role, _hash(password), time.time()), password
 
@@ -36,6 +39,8 @@ def add_account(store: Store, name: str, role: Role, password: str | None = None
 def set_password(store: Store, name: str, password: str | None = None) -> str:
     """Replace a password, end that account's sessions, and return the new password."""
     password = secrets.token_urlsafe(9) if password is None else password
+    if name.lower() == IMPORTER:
+        raise BadInput(f"Nobody can sign in as {name!r}.")
     store.accounts.set_password(store.accounts.find(name).id, _hash(password))
     store.accounts.forget_failures(name)
     return password

@@ -134,8 +134,8 @@ def parse_event(raw: object) -> Event:
 
 def _text(raw: dict[str, object], name: str, shortest: int, longest: int) -> str:
     value = raw.get(name)
-    if not isinstance(value, str) or not shortest <= len(value) <= longest:
-        raise BadInput(f"Event field {name!r} must be a text of {shortest} to {longest} characters.")
+    if not isinstance(value, str) or not shortest <= len(value) <= longest or any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise BadInput(f"Event field {name!r} must be a text of {shortest} to {longest} whole characters.")
     return value
 
 

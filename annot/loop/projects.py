@@ -4,13 +4,15 @@ Must not import items: loop.importing does.
 """
 
 import json
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from annot.errors import BadInput
+from annot import encoders, selectors, selftraining
+from annot.errors import BadInput, UnknownName
 from annot.records import Label, Project, Role, User
 from annot.settings import ProjectSettings
 from annot.store import Store
@@ -125,5 +127,20 @@ def labels_from_rows(rows: Sequence[dict[str, Any]]) -> list[Label]:
 
 
 def change_settings(store: Store, project: Project, values: dict[str, Any]) -> Project:
-    """Store checked settings. Raises BadInput naming an unknown setting or a value out of range."""
-    return store.projects.change(project.id, settings=ProjectSettings.parse(values).as_dict())
+    """Store checked settings. Raises BadInput naming an unknown setting, name or value, ModelError where the encoder cannot be had."""
+    settings = ProjectSettings.parse(values)
+    encoders.identify(settings.encoder)
+    for what, name, known in (("selector", settings.selector, selectors.names()), ("method", settings.self_training, selftraining.names())):
+        if name not in known:
+            raise UnknownName(what, name, known)
+    for line in settings.highlights.splitlines():
+        if len(line) > 2 and line.startswith("/") and line.endswith("/"):
+            _check_expression(line[1:-1])
+    return store.projects.change(project.id, settings=settings.as_dict())
+
+
+def _check_expression(pattern: str) -> None:
+    try:
+        re.compile(pattern)
+    except re.error as fault:
+        raise BadInput(f"The highlight /{pattern}/ is not a regular expression ({fault}).") from None

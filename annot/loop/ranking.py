@@ -63,7 +63,7 @@ class Ranker:
         self._project = project
         self._items: dict[Split, tuple[NDArray[np.int64], list[bytes]]] = {}
         self._seen: tuple[object, ...] | None = None
-        self._estimated: tuple[int, int] | None = None
+        self._estimated: tuple[int, int, int] | None = None
         self.missing = 0
         self.classes = 0
 
@@ -126,9 +126,10 @@ class Ranker:
         selector = COLD_START if proba is None else settings.selector
         ranking = Ranking(0, model, spent, selector, time.perf_counter() - started, time.time())
         store.queue.rewrite(project.id, rows, ranking, last_event)
-        if head is not None and self._estimated != (spent, model):
+        judged = (last_event, model, len(vectors[Split.TEST].ids))
+        if head is not None and self._estimated != judged:
             store.runs.note(project.id, estimate(head, vectors, labelled, project.exclusive, spent=spent, model=model))
-            self._estimated = (spent, model)
+            self._estimated = judged
         return ranking
 
 

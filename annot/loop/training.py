@@ -32,6 +32,7 @@ from annot.store import Store
 FOLDS = 2
 # Steps of a gate fold relative to the run's: enough to see a failed recipe, cheap enough to do every time.
 GATE_STEPS_SHARE = 0.5
+TRAINED_ON = "training_items.json"
 
 
 def run_is_due(store: Store, project: Project, spent: int) -> bool:
@@ -66,6 +67,7 @@ def perform_run(workspace: Workspace, store: Store, project: Project, tell: Prog
         if gate.passed:
             encode_project(workspace, store, project, candidate, tell)
         card["seconds"] = round(time.perf_counter() - started, 1)
+        (run_folder(workspace, run.id) / TRAINED_ON).write_text(json.dumps(labelled.items[labelled.train].tolist()))
         (run_folder(workspace, run.id) / "card.json").write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n")
         store.runs.finish(run.id, RunState.PUBLISHED if gate.passed else RunState.REJECTED, time.time(), card)
     except BaseException as fault:
@@ -143,12 +145,12 @@ class Trial:
         return Gate(quality.wilson(int(before.sum()), n), quality.wilson(int(after.sum()), n), difference, error, int(audit.sum()))
 
     def _folds(self) -> list[NDArray[np.bool_]]:
-        """Split the training labels the present encoder has not seen into folds. ``labelled`` is in the order of labelling."""
-        train = np.flatnonzero(self.labelled.train)
-        seen = 0
+        """Split the training labels of items the present encoder has not seen into folds."""
+        fresh = self.labelled.train
         if self.project.published_run is not None:
-            seen = int(self.store.runs.get(self.project.published_run).card["training_labels"])
-        unseen = np.random.default_rng([self.settings.seed, self.run.number]).permutation(train[seen:])
+            seen = json.loads((run_folder(self.workspace, self.project.published_run) / TRAINED_ON).read_text())
+            fresh = fresh & ~np.isin(self.labelled.items, seen)
+        unseen = np.random.default_rng([self.settings.seed, self.run.number]).permutation(np.flatnonzero(fresh))
         folds = []
         for part in np.array_split(unseen, FOLDS):
             fold = np.zeros(len(self.labelled), bool)
@@ -172,6 +174,7 @@ class Trial:
         return {
             "project": self.project.name,
             "run": self.run.number,
+            "folder": run_folder(self.workspace, self.run.id).name,
             "encoder": {"base": base.name, "base_key": base.key, "key": candidate.key, "dimensions": candidate.dimensions},
             "labels_spent": self.run.labels,
             "training_labels": int(self.labelled.train.sum()),

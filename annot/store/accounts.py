@@ -8,6 +8,7 @@ from annot.records import Role, User
 from annot.store.database import Database
 
 IMPORTER = "import"
+FORGOTTEN_AFTER_S = 24 * 3600.0
 
 
 class Accounts:
@@ -70,6 +71,7 @@ class Accounts:
         return (row["failures"], row["open_again_at"]) if row else (0, 0.0)
 
     def note_failure(self, name: str, open_again_at: float) -> None:
+        self._db.execute("DELETE FROM signin_failures WHERE open_again_at < ?", (open_again_at - FORGOTTEN_AFTER_S,))
         self._db.execute(
             "INSERT INTO signin_failures VALUES (?, 1, ?) "
             "ON CONFLICT (name) DO UPDATE SET failures = failures + 1, open_again_at = excluded.open_again_at",

@@ -16,6 +16,13 @@ SELECT a.id, a.uid, a.item_id, i.external_id, u.name AS user, a.kind, a.labels, 
 FROM answers a JOIN items i ON i.id = a.item_id JOIN users u ON u.id = a.user_id LEFT JOIN leases l ON l.id = a.lease_id
 """
 
+# An undo takes its item back, unless by now as many others hold it as the project asks.
+REOPEN = """
+UPDATE leases SET closed_at = NULL WHERE id = (SELECT lease_id FROM annotations WHERE uid = :target)
+AND (SELECT count(*) FROM leases o WHERE o.item_id = leases.item_id AND o.user_id != :user AND o.closed_at IS NULL AND o.expires_at > :now)
+  < (SELECT coalesce(json_extract(p.settings, '$.overlap'), 1) FROM projects p WHERE p.id = leases.project_id)
+"""
+
 
 class Answers:
     def __init__(self, database: Database) -> None:
@@ -26,9 +33,9 @@ class Answers:
 
         Durable on return. A label or skip closes the lease it came from; an undo opens it again.
         """
-        labels = {row["id"] for row in self._db.rows("SELECT id FROM labels WHERE project_id = ?", (project,))}
-        exclusive = bool(self._db.scalar("SELECT exclusive FROM projects WHERE id = ?", (project,)))
         with self._db.immediate():
+            labels = {row["id"] for row in self._db.rows("SELECT id FROM labels WHERE project_id = ?", (project,))}
+            exclusive = bool(self._db.scalar("SELECT exclusive FROM projects WHERE id = ?", (project,)))
             return [self._record(project, user, event, now, labels, exclusive) for event in events]
 
     def _record(self, project: int, user: int, event: Event, now: float, labels: set[int], exclusive: bool) -> str | None:
@@ -43,6 +50,11 @@ class Answers:
             "SELECT id FROM leases WHERE id = ? AND item_id = ? AND user_id = ? AND project_id = ?",
             (event.lease, event.item, user, project),
         )
+        if lease is None:  # a corrected answer was asked for the same reason as the first one
+            lease = self._db.scalar(
+                "SELECT lease_id FROM annotations WHERE item_id = ? AND user_id = ? AND lease_id IS NOT NULL ORDER BY id DESC LIMIT 1",
+                (event.item, user),
+            )
         self._db.insert(
             "annotations",
             uid=event.uid,
@@ -62,9 +74,7 @@ class Answers:
             at=now,
         )
         if event.kind is Kind.UNDO:
-            self._db.execute(
-                "UPDATE leases SET closed_at = NULL WHERE id = (SELECT lease_id FROM annotations WHERE uid = ?)", (event.target,)
-            )
+            self._db.execute(REOPEN, {"target": event.target, "user": user, "now": now})
         elif event.kind is not Kind.FLAG:
             self._db.execute(
                 "UPDATE leases SET closed_at = ? WHERE item_id = ? AND user_id = ? AND closed_at IS NULL", (now, event.item, user)
@@ -127,8 +137,8 @@ class Answers:
         """Count a person's answers since a time, undone ones taken off."""
         return int(
             self._db.scalar(
-                "SELECT coalesce(sum(CASE kind WHEN 'undo' THEN -1 WHEN 'flag' THEN 0 ELSE 1 END), 0) FROM annotations "
-                "WHERE project_id = ? AND user_id = ? AND at >= ?",
+                "SELECT coalesce(sum(CASE kind WHEN 'undo' THEN -(SELECT t.kind != 'flag' FROM annotations t WHERE t.uid = a.target) "
+                "WHEN 'flag' THEN 0 ELSE 1 END), 0) FROM annotations a WHERE project_id = ? AND user_id = ? AND at >= ?",
                 (project, user, since),
             )
         )

@@ -66,6 +66,7 @@ class Items:
     def stage(self, project: int, import_id: int, batch: Sequence[NewItem], done: int, now: float) -> list[tuple[int, bool]]:
         """Store a batch out of sight. Return the places in the batch that were known already, and whether with the same text."""
         with self._db.immediate():
+            self._still_running(import_id)
             wanted = json.dumps([item.external_id for item in batch])
             # CROSS JOIN fixes the order: the planner would rather go through every item of the project.
             known = dict(
@@ -91,8 +92,9 @@ class Items:
         return seen
 
     def finish_import(self, import_id: int, importer: int, known: int, refused: int, now: float) -> ImportState:
-        """Make the staged items, and the labels that came with them, visible at once."""
+        """Make the staged items, and the labels that came with them, visible at once. Raises Busy where another import took over."""
         with self._db.immediate():
+            self._still_running(import_id)
             self._db.execute(
                 "UPDATE items SET split = (SELECT split FROM staging s WHERE s.item_id = items.id) "
                 "WHERE import_id = ? AND split = 'importing'",
@@ -114,6 +116,10 @@ class Items:
                 (counted.get("pool", 0), counted.get("test", 0), known, refused, now, import_id),
             )
         return self.import_state(import_id)
+
+    def _still_running(self, import_id: int) -> None:
+        if self._db.scalar("SELECT state FROM imports WHERE id = ?", (import_id,)) != "running":
+            raise Busy("This import stood still for so long that another one cleared it away. Start it again.")
 
     def abandon_import(self, import_id: int) -> None:
         with self._db.immediate():

@@ -21,6 +21,18 @@ class Jobs:
             self._db.insert("jobs", project_id=project, kind=kind, state=JobState.QUEUED, total=total, created_at=now)
         return True
 
+    def fail(self, project: int, kind: str, error: str, now: float) -> None:
+        """Keep a fault that was no job's, so that the lead sees it."""
+        self._db.insert("jobs", project_id=project, kind=kind, state=JobState.FAILED, error=error, created_at=now, finished_at=now)
+
+    def failed_since(self, project: int, kind: str, since: float) -> bool:
+        return (
+            self._db.row(
+                "SELECT 1 FROM jobs WHERE project_id = ? AND kind = ? AND state = 'failed' AND finished_at > ?", (project, kind, since)
+            )
+            is not None
+        )
+
     def take(self, now: float) -> Job | None:
         """Claim the oldest waiting job."""
         row = self._db.row(

@@ -28,8 +28,9 @@ CREATE TABLE memberships (
     project_id INTEGER NOT NULL REFERENCES projects(id), user_id INTEGER NOT NULL REFERENCES users(id),
     role TEXT NOT NULL CHECK (role IN ('lead', 'annotator')), PRIMARY KEY (project_id, user_id)
 ) WITHOUT ROWID;
+-- AUTOINCREMENT: an id is never given again, since an outbox or a guess may still mean the deleted label.
 CREATE TABLE labels (
-    id INTEGER PRIMARY KEY, project_id INTEGER NOT NULL REFERENCES projects(id), name TEXT NOT NULL, title TEXT NOT NULL,
+    id INTEGER PRIMARY KEY AUTOINCREMENT, project_id INTEGER NOT NULL REFERENCES projects(id), name TEXT NOT NULL, title TEXT NOT NULL,
     description TEXT NOT NULL DEFAULT '', key TEXT NOT NULL DEFAULT '', parent_id INTEGER REFERENCES labels(id), position INTEGER NOT NULL,
     UNIQUE (project_id, name)
 );

@@ -116,6 +116,8 @@ class Projects:
         )
         if used:
             raise BadInput(f"Label {label.name!r} is used in {used} annotations and cannot be deleted. Rename it instead.")
+        if self._db.row("SELECT 1 FROM staging s, json_each(s.labels) l WHERE l.value = ?", (label.id,)):
+            raise BadInput(f"Label {label.name!r} comes with a file that is being imported right now and cannot be deleted.")
         self._db.execute("UPDATE labels SET parent_id = NULL WHERE parent_id = ?", (label.id,))
         self._db.execute("DELETE FROM labels WHERE id = ?", (label.id,))
 

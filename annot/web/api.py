@@ -82,8 +82,8 @@ def _who(store: Store, request: Request) -> User:
 
 def sign_in(store: Store, request: Request, body: Any) -> Response:
     name, password = body.get("name"), body.get("password")
-    if not isinstance(name, str) or not isinstance(password, str) or len(password) > 1000:
-        raise BadInput("Give a name and a password.")
+    if not isinstance(name, str) or not isinstance(password, str) or len(name) > 80 or len(password) > 1000:
+        raise BadInput("Give a name of at most 80 characters and a password.")
     user, token = accounts.sign_in(store, name.strip(), password)
     response = JSONResponse({"user": {"id": user.id, "name": user.name}} | ({"token": token} if body.get("token") is True else {}))
     response.set_cookie(

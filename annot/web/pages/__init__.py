@@ -16,6 +16,7 @@ from annot.store import Store
 from annot.web import signin, state
 from annot.web.api import token_of
 from annot.web.pages import data, label, lead, settings
+from annot.web.plain import plain
 
 # Streamlit leaves room for a title above the first element; the annotator's text needs it more.
 CLOSE_TO_THE_TOP = "<style>.stMainBlockContainer { padding-top: 4.25rem; padding-bottom: 2rem; }</style>"
@@ -38,7 +39,7 @@ def show() -> None:
                 return
             _show_for(store, user)
     except AnnotError as fault:
-        st.error(str(fault))
+        st.error(plain(str(fault)))
 
 
 def _show_for(store: Store, user: User) -> None:

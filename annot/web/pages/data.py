@@ -13,6 +13,7 @@ from annot.loop import exporting, importing
 from annot.records import Item, Kind, Project, Split, User
 from annot.store import Store
 from annot.web import state
+from annot.web.plain import plain
 
 SHOWN = 50
 PROBLEMS_SHOWN = 200
@@ -31,7 +32,7 @@ def show(store: Store, user: User, project: Project) -> None:
 
 
 def _import(store: Store, project: Project) -> None:
-    _last_report()
+    _last_report(project)
     upload = st.file_uploader(
         "A CSV, TSV, JSONL or Parquet file, each also .gz",
         type=["csv", "tsv", "jsonl", "ndjson", "parquet", "gz"],
@@ -47,7 +48,7 @@ def _import(store: Store, project: Project) -> None:
             _save(upload, path)
             _import_saved(store, project, path)
     except BadInput as fault:
-        st.error(str(fault))
+        st.error(plain(str(fault)))
 
 
 def _save(upload: io.BytesIO, path: Path) -> None:
@@ -87,16 +88,16 @@ def _import_saved(store: Store, project: Project, path: Path) -> None:
 
     mapping = formats.Mapping(text=text, **chosen)
     report = importing.import_file(store, project, path, mapping, split=split, strict=strict, on_progress=show_progress)
-    st.session_state[state.DATA_REPORT] = report
+    st.session_state[f"{state.DATA_REPORT}.{project.id}"] = report
     st.rerun()
 
 
-def _last_report() -> None:
-    report = st.session_state.get(state.DATA_REPORT)
+def _last_report(project: Project) -> None:
+    report = st.session_state.get(f"{state.DATA_REPORT}.{project.id}")
     if report is None:
         return
     st.success(
-        f"{report.filename}: {report.pool + report.test:,} items added ({report.pool:,} pool, {report.test:,} test), "
+        f"{plain(report.filename)}: {report.pool + report.test:,} items added ({report.pool:,} pool, {report.test:,} test), "
         f"{report.known:,} known already, {report.refused:,} refused."
     )
     if report.problems:
@@ -151,11 +152,11 @@ def _export(store: Store, project: Project) -> None:
         try:
             formats.write(kind, buffer, rows, columns=exporting.COLUMNS)
         except AnnotError as fault:
-            st.error(str(fault))
+            st.error(plain(str(fault)))
             return
-        st.session_state[state.DATA_EXPORT] = (f"{project.name}-{split}.{kind}", buffer.getvalue())
-    if state.DATA_EXPORT in st.session_state:
-        name, content = st.session_state[state.DATA_EXPORT]
+        st.session_state[f"{state.DATA_EXPORT}.{project.id}"] = (f"{project.name}-{split}.{kind}", buffer.getvalue())
+    if prepared := st.session_state.get(f"{state.DATA_EXPORT}.{project.id}"):
+        name, content = prepared
         st.download_button(
-            f"Download {name} ({len(content) / 1024:,.0f} kB)", content, file_name=name, type="primary", icon=":material/download:"
+            f"Download {plain(name)} ({len(content) / 1024:,.0f} kB)", content, file_name=name, type="primary", icon=":material/download:"
         )

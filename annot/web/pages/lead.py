@@ -4,10 +4,13 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from annot.loop import status
+from annot.errors import AnnotError
+from annot.loop import accounts, status
 from annot.records import Estimate, JobState, Project, RunState, User
 from annot.settings import workspace
 from annot.store import Store
+from annot.web.api import token_of
+from annot.web.plain import plain
 
 REFRESH_S = 3.0
 SOURCES = {"test": "Test split", "audit": "Audit items"}
@@ -26,8 +29,14 @@ def show(store: Store, user: User, project: Project) -> None:
 
 @st.fragment(run_every=REFRESH_S)
 def _live(project: Project) -> None:
-    with Store(workspace().database) as store:
-        facts = status.lead_facts(store, project)
+    # A fragment reruns without its page, so it asks again who is there.
+    try:
+        with Store(workspace().database) as store:
+            user = accounts.who(store, token_of(st.context.cookies))
+            facts = status.lead_facts(store, accounts.require(store, user, project.id, lead=True))
+    except AnnotError as fault:
+        st.error(plain(str(fault)))
+        return
     _headline(facts)
     left, right = st.columns([3, 2], gap="large")
     with left:
@@ -190,10 +199,11 @@ def _background(facts: status.Facts) -> None:
     for job in facts.jobs:
         name = {"encode": "Encoding", "run": "Fine-tuning"}.get(job.kind, job.kind)
         if job.state is JobState.RUNNING:
-            st.progress(min(1.0, job.done / job.total) if job.total else 0.0, text=f"{job.message or name}: {job.done:,} of {job.total:,}")
+            share = min(1.0, job.done / job.total) if job.total else 0.0
+            st.progress(share, text=f"{plain(job.message or name)}: {job.done:,} of {job.total:,}")
         elif job.state is JobState.QUEUED:
             st.caption(f"{name} is waiting to start.")
     failed = next((job for job in facts.jobs if job.state in (JobState.DONE, JobState.FAILED)), None)
     if failed is not None and failed.state is JobState.FAILED:
         last_line = (failed.error.strip().splitlines() or ["no reason was given"])[-1]
-        st.error(f"The newest {failed.kind} job failed: {last_line}")
+        st.error(plain(f"The newest {failed.kind} job failed: {last_line}"))

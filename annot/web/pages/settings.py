@@ -12,12 +12,16 @@ from annot.records import Label, Project, Role, User
 from annot.settings import ProjectSettings
 from annot.store import Store
 from annot.web import state
+from annot.web.plain import plain
 
 
 def show(store: Store, user: User, project: Project) -> None:
     st.title("Settings")
     if saved := st.session_state.pop(state.SETTINGS_SAVED, None):
-        st.success(saved)
+        st.success(plain(saved))
+    if password := st.session_state.pop(state.SETTINGS_PASSWORD, None):
+        st.write("Their password, shown only now:")
+        st.code(password, language=None)
     names = ["Labels", "Guidelines", "Ranker", "Members"] + (["New project"] if user.role is Role.LEAD else [])
     tabs = st.tabs(names)
     for tab, draw in zip(tabs, (_labels, _guidelines, _ranker, _members, _new_project), strict=False):
@@ -25,7 +29,7 @@ def show(store: Store, user: User, project: Project) -> None:
             try:
                 draw(store, user, project)
             except AnnotError as fault:
-                st.error(str(fault))
+                st.error(plain(str(fault)))
 
 
 def _done(words: str) -> None:
@@ -137,7 +141,8 @@ def _members(store: Store, user: User, project: Project) -> None:
             if st.form_submit_button("Add account and make it an annotator here"):
                 added, password = accounts.add_account(store, name, Role.ANNOTATOR)
                 store.projects.set_member(project.id, added.id, Role.ANNOTATOR)
-                _done(f"{added.name} was added. Password (shown only now): {password}")
+                st.session_state[state.SETTINGS_PASSWORD] = password
+                _done(f"{added.name} was added.")
 
 
 def _new_project(store: Store, user: User, project: Project) -> None:

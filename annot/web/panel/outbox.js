@@ -27,15 +27,13 @@ export class Outbox {
     this.save();
   }
 
-  /** The oldest events that go to one project, in order, at most `most`. */
-  batch(most) {
-    if (!this.entries.length) return null;
-    const { api } = this.entries[0];
-    const events = [];
-    for (const entry of this.entries) {
-      if (entry.api !== api || events.length === most) break;
-      events.push(entry.event);
-    }
+  /** The oldest events that go to one project not among `barred`, in order, at most `most`. */
+  batch(most, barred = new Set()) {
+    const open = this.entries.filter(({ api }) => !barred.has(api));
+    if (!open.length) return null;
+    const { api } = open[0];
+    const end = open.findIndex((entry) => entry.api !== api);
+    const events = open.slice(0, end < 0 ? most : Math.min(end, most)).map(({ event }) => event);
     return { api, events };
   }
 

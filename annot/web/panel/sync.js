@@ -25,6 +25,7 @@ export class Sync {
   constructor({ api, account, tab, outbox, held, onReply, onState }) {
     Object.assign(this, { api, account, tab, outbox, held, onReply, onState });
     this.trouble = null;
+    this.barred = new Set();
     this.failures = 0;
     this.busy = false;
     this.again = false;
@@ -75,12 +76,16 @@ export class Sync {
     this.again = false;
     this.hangUp = new AbortController();
     const bell = setTimeout(() => this.hangUp.abort(), HANG_UP_AFTER);
-    const { api, events } = this.outbox.batch(BATCH) ?? { api: this.api, events: [] };
+    const { api, events } = this.outbox.batch(BATCH, this.barred) ?? { api: this.api, events: [] };
     let wait;
     try {
       const response = await this.post(api, this.body(api, events), { signal: this.hangUp.signal });
       if (response.ok) wait = this.accept(api, await response.json());
-      else wait = this.fail(troubleOf(response.status), await response.json().catch(() => ({})));
+      else {
+        // Another project that refuses us (we are no longer a member) must not hold up this one; its answers stay in the outbox.
+        if (api !== this.api && [400, 403, 404].includes(response.status)) this.barred.add(api);
+        wait = this.fail(troubleOf(response.status), await response.json().catch(() => ({})));
+      }
     } catch (error) {
       // No network, a cut connection, or an answer that is none (a proxy's page): all are tried again.
       console.warn("Annot could not sync:", error);
@@ -101,8 +106,9 @@ export class Sync {
     this.outbox.remove([...reply.saved, ...reply.refused.map(({ uid }) => uid)]);
     if (api === this.api) this.met = true;
     if (!this.stopped) this.onReply(reply, api === this.api);
-    if (this.outbox.size && this.outbox.size === before) return pause(3); // The server took none: do not spin.
-    if (this.outbox.size || this.again || api !== this.api) return 0;
+    const left = this.outbox.batch(1, this.barred) !== null;
+    if (left && this.outbox.size === before) return pause(3); // The server took none: do not spin.
+    if (left || this.again || api !== this.api) return 0;
     return this.held().length ? POLL_CALM : POLL_EMPTY;
   }
 
@@ -114,7 +120,7 @@ export class Sync {
 
   /** The page is going away: send what is left in a request that outlives it. It stays in the outbox until acknowledged. */
   lastWords() {
-    const batch = this.outbox.batch(BATCH);
+    const batch = this.outbox.batch(BATCH, this.barred);
     if (!batch) return;
     const { api, events } = batch;
     while (events.length > 1 && this.body(api, events, false).length * 3 > LAST_WORDS) events.pop();

@@ -13,7 +13,7 @@ export function compileHighlights(highlights) {
       const source = regex ? pattern : pattern.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
       compiled.push({ find: new RegExp(source, "giu"), color: color && CSS.supports("color", color) ? color : "" });
     } catch {
-      // The Settings page says so to the person who can mend it.
+      // Settings refuses what Python cannot read; what only this browser cannot read is left out.
     }
   }
   return compiled;
