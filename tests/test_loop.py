@@ -190,6 +190,7 @@ def test_a_run_that_is_not_better_is_kept_but_not_served(
     assert run.state is RunState.REJECTED
     assert store.projects.get(project.id).published_run is None
     assert store.runs.of_project(project.id)[0].card["gate"]["present"]["n"] == 20
+    assert [path.name for path in encoding.run_folder(home, run.id).iterdir()] == ["card.json"]
 
 
 def wait_for(what: str, ready: object, seconds: float = 120.0) -> None:
@@ -272,3 +273,21 @@ def test_pseudo_labels_teach_the_head_and_are_nobodys_answer(
     ranker.refresh(store)
     assert guessed_first() > 1.3 * without
     assert sum(answer.kind is Kind.LABEL for answer in store.answers.current(project.id, Split.POOL)) == 30
+
+
+@pytest.mark.slow
+def test_a_run_killed_by_itself_is_started_again(home: Workspace, store: Store, project: Project, lead: User, gold: dict[str, str]) -> None:
+    projects.change_settings(store, project, {"run_steps": 400})
+    label_some(store, project, lead, gold, 30)
+    worker = start_worker(home)
+    try:
+        wait_for("the run to train", lambda: any(job.kind == "run" and job.done > 0 for job in store.jobs.running()))
+        projects.change_settings(store, project, {"run_steps": 2})
+        subprocess.run(["pkill", "-KILL", "-P", str(worker.pid), "-f", "annot job"], check=True)
+        wait_for("the run to be done again", lambda: not store.jobs.open(project.id) and len(store.runs.of_project(project.id)) == 2)
+    finally:
+        worker.terminate()
+        assert worker.wait(30) == 0
+    states = [run.state for run in store.runs.of_project(project.id)]
+    assert states[0] is RunState.FAILED
+    assert states[1] in (RunState.PUBLISHED, RunState.REJECTED)

@@ -70,10 +70,23 @@ def perform_run(workspace: Workspace, store: Store, project: Project, tell: Prog
         (run_folder(workspace, run.id) / TRAINED_ON).write_text(json.dumps(labelled.items[labelled.train].tolist()))
         (run_folder(workspace, run.id) / "card.json").write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n")
         store.runs.finish(run.id, RunState.PUBLISHED if gate.passed else RunState.REJECTED, time.time(), card)
+        if not gate.passed:
+            _keep_only_the_card(run_folder(workspace, run.id))
     except BaseException as fault:
+        shutil.rmtree(run_folder(workspace, run.id), ignore_errors=True)
+        shutil.rmtree(run_folder(workspace, run.id).with_suffix(".gate"), ignore_errors=True)
         store.runs.finish(run.id, RunState.FAILED, time.time(), error=str(fault) or type(fault).__name__)
         raise
     return store.runs.get(run.id)
+
+
+def _keep_only_the_card(folder: Path) -> None:
+    """Free the disk of a model that nobody will load."""
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != "card.json":
+            path.unlink()
 
 
 @dataclass(frozen=True, slots=True)
