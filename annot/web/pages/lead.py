@@ -109,7 +109,7 @@ def _curve(facts: status.Facts) -> None:
         "source:N",
         title=None,
         scale=alt.Scale(domain=list(SOURCES.values()), range=["#0b8a76", "#c77700"]),
-        legend=alt.Legend(orient="bottom"),
+        legend=alt.Legend(orient="bottom", symbolOpacity=1),
     )
     x = alt.X("labels:Q", title="Labels spent", axis=alt.Axis(tickMinStep=1, format="d"))
     y = alt.Y("accuracy:Q", title="Accuracy", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format=".0%"))
@@ -130,7 +130,9 @@ def _curve(facts: status.Facts) -> None:
     ]
     published = [{"labels": run.labels, "run": f"model {run.number}"} for run in facts.runs if run.state is RunState.PUBLISHED]
     if published:
-        layers.append(alt.Chart(pd.DataFrame(published)).mark_rule(strokeDash=[4, 4], opacity=0.55).encode(x="labels:Q", tooltip="run:N"))
+        layers.append(
+            alt.Chart(pd.DataFrame(published)).mark_rule(strokeDash=[4, 4], color="#8a8f8c").encode(x="labels:Q", tooltip="run:N")
+        )
     st.altair_chart(alt.layer(*layers).properties(height=340), width="stretch")
     st.caption("Bands are 90 % intervals. Dashed lines: labels at which a newly trained encoder was started and later published.")
 
@@ -184,7 +186,7 @@ def _per_day(facts: status.Facts) -> None:
         alt.Chart(frame)
         .mark_bar(cornerRadiusEnd=3)
         .encode(
-            x=alt.X("day:O", title=None),
+            x=alt.X("day:O", title=None, axis=alt.Axis(labelAngle=0)),
             y=alt.Y("labels:Q", title="Labels", axis=alt.Axis(tickMinStep=1, format="d")),
             color=alt.Color("annotator:N", title=None, scale=alt.Scale(scheme="tableau10"), legend=alt.Legend(orient="bottom")),
             tooltip=["day:O", "annotator:N", "labels:Q"],
