@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from annot.loop import accounts, projects
 from annot.loop.sample import ensure_sample
-from annot.records import Role
+from annot.records import Event, Kind, Role
 from annot.settings import Workspace
 from annot.store import Store
 from annot.web.plain import plain
@@ -51,6 +51,14 @@ def test_a_page_draws(filled: None, name: str, project: str) -> None:
 
 def test_text_is_shown_as_it_is_where_markdown_is_read() -> None:
     assert plain("![x](http) *a* _b_ `c` <d> $e$") == r"\!\[x\]\(http\) \*a\* \_b\_ \`c\` \<d\> \$e\$"
+
+
+def test_a_flag_and_its_note_reach_the_lead(filled: None, store: Store) -> None:
+    project, lead = store.projects.find("Larkfield support"), store.accounts.find("lead")
+    item = store.items.page(project.id, 1)[0]
+    store.answers.record(project.id, lead.id, [Event("uid-00001", Kind.FLAG, item.id, note="two topics")], 1.0)
+    shown = [frame.value for frame in page("lead", "Larkfield support").dataframe if "Note" in frame.value and "By" in frame.value]
+    assert shown[0].to_dict("records") == [{"Text": item.text, "Note": "two topics", "By": "lead"}]
 
 
 def test_the_lead_page_shows_nothing_more_once_the_session_has_ended(filled: None, monkeypatch: pytest.MonkeyPatch) -> None:

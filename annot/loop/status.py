@@ -25,6 +25,8 @@ class WorkerHealth:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
+    """What the lead sees. ``flags`` are (item id, text, annotator, note), newest first."""
+
     project: Project
     labels: list[Label]
     pool: int
@@ -39,6 +41,7 @@ class Facts:
     jobs: list[Job]
     ranking: Staleness | None
     worker: WorkerHealth
+    flags: list[tuple[int, str, str, str]]
 
     @property
     def shown_source(self) -> str:
@@ -72,6 +75,7 @@ def lead_facts(store: Store, project: Project) -> Facts:
             jobs=store.jobs.newest(project.id),
             ranking=staleness(store, project.id),
             worker=worker_health(store),
+            flags=store.answers.flags(project.id),
         )
 
 

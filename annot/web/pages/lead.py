@@ -52,6 +52,7 @@ def _live(project: Project) -> None:
     with right:
         st.subheader("Labels per day")
         _per_day(facts)
+    _flags(facts)
     _background(facts)
 
 
@@ -193,6 +194,13 @@ def _per_day(facts: status.Facts) -> None:
         )
     )
     st.altair_chart(chart.properties(height=240), width="stretch")
+
+
+def _flags(facts: status.Facts) -> None:
+    if facts.flags:
+        st.subheader("Flagged")
+        rows = [{"Text": text, "Note": note, "By": user} for _, text, user, note in facts.flags]
+        st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch")
 
 
 def _background(facts: status.Facts) -> None:
