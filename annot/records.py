@@ -43,6 +43,7 @@ class Reason(StrEnum):
     AUDIT = "audit"
     RANDOM = "random"
     RECHECK = "recheck"
+    TWIN = "twin"
     IMPORTED = "imported"
     CHOSEN = "chosen"
 
@@ -128,8 +129,16 @@ class Ranking:
 
 
 @dataclass(frozen=True, slots=True)
+class Twin:
+    """An item whose text is as good as identical with another's, and the beginning of that text."""
+
+    item: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Lease:
-    """One person's reservation of one item, with what the queue knew when it was handed out."""
+    """One person's reservation of one item, with what the queue knew when it was handed out, and the twins it may answer for."""
 
     id: int
     item: int
@@ -141,11 +150,15 @@ class Lease:
     model: int
     labels: int
     expires_at: float
+    twins: tuple[Twin, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One decision as the client sends it. ``uid`` is made by the client and unique for ever."""
+    """One decision as the client sends it. ``uid`` is made by the client and unique for ever.
+
+    ``target`` is the uid an undo takes back, ``copy_of`` the uid of the answer that a label repeats for a twin of its item.
+    """
 
     uid: str
     kind: Kind
@@ -154,6 +167,7 @@ class Event:
     relation: Relation = Relation.IS
     lease: int | None = None
     target: str | None = None
+    copy_of: str | None = None
     note: str = ""
     shown_at: float | None = None
     seconds: float | None = None

@@ -18,7 +18,7 @@ from pathlib import Path
 from threadpoolctl import threadpool_limits
 
 from annot.errors import AnnotError
-from annot.loop import training
+from annot.loop import grouping, training
 from annot.loop.ranking import Ranker
 from annot.records import Job, JobState, Project
 from annot.settings import Workspace
@@ -28,7 +28,7 @@ HEARTBEAT_S = 1.0
 PATIENCE_S = 10.0
 POLL_S = 0.03
 MOST_ATTEMPTS = 3
-# How long a failed encoding rests before it is tried again.
+# How long a failed encoding or grouping rests before it is tried again.
 RETRY_S = 300.0
 LOW_PRIORITY = 10
 
@@ -127,11 +127,18 @@ class Worker:
     def _tend_project(self, store: Store, project: Project) -> bool:
         ranker = self._rankers.setdefault(project.id, Ranker(self.workspace, project.id))
         ranking = ranker.refresh(store)
-        if ranker.missing and not store.jobs.failed_since(project.id, "encode", time.time() - RETRY_S):
-            store.jobs.ask(project.id, "encode", time.time())
+        if ranker.missing:
+            self._ask(store, project, "encode")
+        elif ranking and grouping.is_due(store, project):
+            self._ask(store, project, "twins")
         if ranking and training.run_is_due(store, project, ranking.labels) and ranker.classes >= 2:
             store.jobs.ask(project.id, "run", time.time())
         return ranking is not None
+
+    def _ask(self, store: Store, project: Project, kind: str) -> None:
+        """Queue a job, unless one of its kind failed a moment ago."""
+        if not store.jobs.failed_since(project.id, kind, time.time() - RETRY_S):
+            store.jobs.ask(project.id, kind, time.time())
 
     def _tend_child(self, store: Store) -> bool:
         if self._child is None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 BASE = {"errors", "records", "settings", "registry"}
-MIDDLE = {"store", "formats", "encoders", "vectors", "selectors", "selftraining", "learners", "quality"}
+MIDDLE = {"store", "formats", "encoders", "vectors", "twins", "selectors", "selftraining", "learners", "quality"}
 MAY_IMPORT = dict.fromkeys(BASE, BASE) | dict.fromkeys(MIDDLE, BASE)
 MAY_IMPORT |= {"learners": BASE | {"encoders"}, "loop": BASE | MIDDLE}
 PROGRAMS = {"job", "worker", "simulate", "demo", "bench", "cli", "__main__", "web"}

@@ -16,6 +16,7 @@ from annot.store import Store
 MOST_EVENTS = 500
 MOST_ITEMS = 50
 LONGEST_NOTE = 10_000
+TWIN_CHARACTERS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,8 @@ def sync(store: Store, project: Project, user: User, tab: str, *, events: Sequen
     )
     if settings.suggestions == "off" and not settings.likely_first:  # what must not lead an annotator does not reach the browser
         leases = [replace(lease, guesses=()) for lease in leases]
+    twins = store.twins.offered([lease.id for lease in leases], overlap=settings.overlap, now=now, characters=TWIN_CHARACTERS)
+    leases = [replace(lease, twins=tuple(twins.get(lease.id, ())[:MOST_ITEMS])) for lease in leases]
     ranking = staleness(store, project.id)
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
     labelled = ranking.labels + ranking.behind if ranking else store.answers.labels_since(project.id, 0)
@@ -122,6 +125,7 @@ def parse_event(raw: object) -> Event:
             relation=Relation(str(raw.get("relation") or Relation.IS)),
             lease=None if raw.get("lease") is None else _whole(raw, "lease"),
             target=None if raw.get("target") is None else _text(raw, "target", 8, 100),
+            copy_of=None if raw.get("copy_of") is None else _text(raw, "copy_of", 8, 100),
             note="" if raw.get("note") is None else _text(raw, "note", 0, LONGEST_NOTE),
             shown_at=_number(raw, "shown_at"),
             seconds=_number(raw, "seconds"),

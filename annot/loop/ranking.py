@@ -189,7 +189,7 @@ class Draft:
     def with_audit(self, picked: list[Place]) -> list[Place]:
         """Weave uniformly drawn audit items in, so that their share of everything asked stays at the setting."""
         asked = [answer.reason for answer in self.answers if answer.kind is Kind.LABEL and answer.split is Split.POOL]
-        asked = [reason for reason in asked if reason is not Reason.IMPORTED] + [reason for _, reason in self.held]
+        asked = [reason for reason in asked if reason not in (Reason.IMPORTED, Reason.TWIN)] + [reason for _, reason in self.held]
         before, audits = len(asked), asked.count(Reason.AUDIT)
         held = set(self.pool.places(np.array([item for item, _ in self.held], np.int64)).tolist()) if self.held else set()
         eligible = [place for place in self.free().tolist() if place not in held]

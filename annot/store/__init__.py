@@ -16,6 +16,7 @@ from annot.store.jobs import Jobs
 from annot.store.projects import Projects
 from annot.store.queue import Queue
 from annot.store.runs import Runs
+from annot.store.twins import Twins
 
 __all__ = ["Store"]
 
@@ -32,6 +33,7 @@ class Store:
         self.queue = Queue(self._database)
         self.jobs = Jobs(self._database)
         self.runs = Runs(self._database)
+        self.twins = Twins(self._database)
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:

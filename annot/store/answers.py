@@ -16,6 +16,11 @@ SELECT a.id, a.uid, a.item_id, i.external_id, u.name AS user, a.kind, a.labels, 
 FROM answers a JOIN items i ON i.id = a.item_id JOIN users u ON u.id = a.user_id LEFT JOIN leases l ON l.id = a.lease_id
 """
 
+# The item of the answer that is repeated is in the same group as this one.
+TWIN = """
+SELECT 1 FROM annotations a JOIN twins own ON own.item_id = a.item_id JOIN twins t ON t.leader = own.leader
+WHERE a.uid = :uid AND a.user_id = :user AND a.kind = 'label' AND t.item_id = :item
+"""
 # An undo takes its item back, unless by now as many others hold it as the project asks.
 REOPEN = """
 UPDATE leases SET closed_at = NULL WHERE id = (SELECT lease_id FROM annotations WHERE uid = :target)
@@ -50,7 +55,8 @@ class Answers:
             "SELECT id FROM leases WHERE id = ? AND item_id = ? AND user_id = ? AND project_id = ?",
             (event.lease, event.item, user, project),
         )
-        if lease is None:  # a corrected answer was asked for the same reason as the first one
+        twin = event.copy_of and self._db.row(TWIN, {"uid": event.copy_of, "user": user, "item": event.item})
+        if lease is None and not twin:  # a corrected answer was asked for the same reason as the first one
             lease = self._db.scalar(
                 "SELECT lease_id FROM annotations WHERE item_id = ? AND user_id = ? AND lease_id IS NOT NULL ORDER BY id DESC LIMIT 1",
                 (event.item, user),
@@ -67,7 +73,8 @@ class Answers:
             target=event.target if event.kind is Kind.UNDO else None,
             note=event.note,
             lease_id=lease,
-            reason=None if lease else Reason.CHOSEN,
+            copy_of=event.copy_of if twin else None,
+            reason=Reason.TWIN if twin else None if lease else Reason.CHOSEN,
             shown_at=event.shown_at,
             seconds=event.seconds,
             suggestion=event.suggestion,

@@ -123,3 +123,15 @@ def m001_first_schema(db: Database) -> None:
         if sqlite3.complete_statement(statement):
             db.conn.execute(statement)
             statement = ""
+
+
+@migrations()
+def m002_twins(db: Database) -> None:
+    db.conn.execute(
+        "CREATE TABLE twins (item_id INTEGER PRIMARY KEY REFERENCES items(id), project_id INTEGER NOT NULL REFERENCES projects(id), "
+        "leader INTEGER NOT NULL REFERENCES items(id))"
+    )
+    db.conn.execute("CREATE INDEX twins_by_leader ON twins(leader)")
+    db.conn.execute("CREATE INDEX twins_by_project ON twins(project_id, item_id, leader)")
+    db.conn.execute("ALTER TABLE projects ADD COLUMN twins_stamp TEXT NOT NULL DEFAULT ''")
+    db.conn.execute("ALTER TABLE annotations ADD COLUMN copy_of TEXT REFERENCES annotations(uid)")

@@ -159,7 +159,7 @@ def _item(lease: Lease) -> dict[str, Any]:
             "labels": lease.labels,
         },
         "guesses": lease.guesses,
-        "twins": [],
+        "twins": [asdict(twin) for twin in lease.twins],
         "expires_at": lease.expires_at,
     }
 

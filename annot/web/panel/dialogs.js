@@ -150,6 +150,15 @@ export class Dialogs {
     (offers[0] ?? input).focus();
   }
 
+  /** Show the texts that are as good as identical; `done()` when they are to be labelled too. */
+  twins(twins, done) {
+    const say = (key, values) => this.words.say(key, values);
+    const texts = twins.map(({ item, text }) => el("li", { dir: "auto", "data-twin": item }, text));
+    const button = el("button", { type: "button", class: "submit", onclick: () => (dialog.close(), done()) }, el("span", { class: "name" }, say("panel.twins.confirm", { n: twins.length })), kbd("Enter"));
+    const dialog = this.show("twins", say("panel.twins.title", { n: twins.length }), el("ul", { class: "alike" }, ...texts), button);
+    button.focus();
+  }
+
   /** My last answers, newest first; `rows` may come later. `change(row)` jumps back to one. */
   mine(loading, describe, change) {
     const say = (key) => this.words.say(key);

@@ -250,16 +250,22 @@ class Panel {
   }
 
   toggleTwins() {
-    if (!this.held.first?.twins.length || !this.ready()) return;
-    this.choice.twins = !this.choice.twins;
-    this.refresh();
+    const item = this.held.first;
+    if (!item?.twins.length || !this.ready()) return;
+    const turn = (on) => {
+      if (item !== this.held.first) return;
+      this.choice.twins = on;
+      this.refresh();
+    };
+    if (this.choice.twins) turn(false);
+    else this.dialogs.twins(item.twins, () => turn(true));
   }
 
   /** One answer to the item on screen, kept before the next one is shown. */
   answer(kind, said) {
     if (!this.ready()) return;
     const item = this.held.first;
-    const twins = kind === "label" && this.choice.twins ? item.twins.map((twin) => twin.item ?? twin) : [];
+    const twins = kind === "label" && this.choice.twins ? item.twins.map((twin) => twin.item) : [];
     this.session.answer(kind, { ...said, twins });
     if (item.replaces) this.view.quiet();
     this.showNext();

@@ -45,7 +45,7 @@ export class Session {
     }
     const said = { labels, relation, note };
     const event = this.send(kind, item, said);
-    const group = twins.map((twin) => ({ item: twin, uid: this.send(kind, { item: twin }, { ...said, ...UNSEEN }).uid }));
+    const group = twins.map((twin) => ({ item: twin, uid: this.send(kind, { item: twin }, { ...said, ...UNSEEN, copy_of: event.uid }).uid }));
     this.remember(event, item, group);
     this.held.advance(twins);
   }
