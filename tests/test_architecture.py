@@ -11,7 +11,12 @@ MIDDLE = {"store", "formats", "encoders", "vectors", "twins", "selectors", "self
 MAY_IMPORT = dict.fromkeys(BASE, BASE) | dict.fromkeys(MIDDLE, BASE)
 MAY_IMPORT |= {"learners": BASE | {"encoders"}, "loop": BASE | MIDDLE}
 PROGRAMS = {"job", "worker", "simulate", "demo", "bench", "cli", "__main__", "web"}
-ONLY_IN = {"sqlite_utils": {"store"}, "sqlite3": {"store"}, "streamlit": {"web", "app"}, "torch": {"encoders", "learners", "bench"}}
+ONLY_IN = {
+    "sqlite_utils": {"store"},
+    "sqlite3": {"store"},
+    "streamlit": {"web", "app", "bench"},
+    "torch": {"encoders", "learners", "bench"},
+}
 
 
 def imports() -> list[tuple[str, str, str]]:

@@ -1,6 +1,6 @@
 """Benchmarks as commands: ``python -m annot bench NAME --json``. Each measures ours and, where it makes a claim, a baseline in one run.
 
-Must not be imported by anything but the command line.
+A module whose name begins with an underscore is what several share. Must not be imported by anything but the command line and tests.
 """
 
 from importlib import import_module
@@ -10,7 +10,7 @@ from annot.errors import UnknownName
 
 
 def names() -> list[str]:
-    return sorted(module.name for module in iter_modules(__path__))
+    return sorted(module.name for module in iter_modules(__path__) if not module.name.startswith("_"))
 
 
 def run_bench(name: str, arguments: list[str]) -> int:

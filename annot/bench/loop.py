@@ -8,9 +8,6 @@ import argparse
 import csv
 import gzip
 import json
-import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -18,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from annot import formats
+from annot.bench._browser import running_worker
 from annot.errors import AnnotError, BadInput
 from annot.loop import accounts, importing, labelling, projects, training
 from annot.records import Event, JobState, Kind, Label, Project, Role, Split, User
@@ -54,10 +52,7 @@ class Loop:
         started = time.perf_counter()
         with Store(self.home.database) as store:
             user, project, gold = self._set_up(store)
-            worker = subprocess.Popen(
-                [sys.executable, "-m", "annot", "worker"], env={**os.environ, "ANNOT_HOME": str(self.home.home)}, stdout=sys.stderr
-            )
-            try:
+            with running_worker(self.home):
                 self._wait(
                     store, project, "the texts to be encoded", lambda: self._idle(store, project) and store.queue.ranking(project.id)
                 )
@@ -65,9 +60,6 @@ class Loop:
                 rerank = self._label(store, project, user, gold)
                 self._wait(store, project, "the last run", lambda: self._idle(store, project))
                 self._settle(store, project)
-            finally:
-                worker.terminate()
-                worker.wait(30)
             return self._report(store, project, rerank, encoded_s)
 
     def _set_up(self, store: Store) -> tuple[User, Project, dict[str, int]]:
