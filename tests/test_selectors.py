@@ -38,6 +38,18 @@ CASES = {
     "not a number": {"proba": np.full((46, 3), np.nan, np.float32)},
     "several labels": {"exclusive": False, "proba": np.random.default_rng(3).random((46, 3)).astype(np.float32)},
     "half precision": {"vectors": np.random.default_rng(3).normal(size=(46, 8)).astype(np.float16)},
+    "a class never predicted": {"proba": np.random.default_rng(3).dirichlet([1, 1, 0.0001], 46).astype(np.float32) * [1, 1, 0]},
+    "one class seen": {"targets": np.eye(3, dtype=np.float32)[np.ones(6, int)]},
+    "77 classes with one label each": {"labelled": 77, "labels": 77, "targets": np.eye(77, dtype=np.float32)},
+    "a pool as small as the question": {"pool": 10},
+    "stochastic predictions": {"samples": np.random.default_rng(3).dirichlet(np.ones(3), (5, 46)).astype(np.float32)},
+    "several labels, stochastic": {"exclusive": False, "samples": np.random.default_rng(3).random((5, 46, 3)).astype(np.float32)},
+    "stochastic, not a number": {"samples": np.full((5, 46, 3), np.nan, np.float32)},
+    "stochastic, one column": {"proba": np.ones((46, 1), np.float32), "targets": np.ones((6, 1)), "samples": np.ones((5, 46, 1))},
+    "a prior": {"prior": np.random.default_rng(3).dirichlet(np.ones(3), 46).astype(np.float32)},
+    "a prior, not a number": {"prior": np.full((46, 3), np.nan, np.float32)},
+    "the round before": {"earlier": np.random.default_rng(3).dirichlet(np.ones(3), 46).astype(np.float32)},
+    "groups": {"groups": np.arange(46) // 3},
 }
 
 
@@ -49,6 +61,25 @@ def test_picks_n_pool_items_without_repeats(name: str, case: str) -> None:
     assert len(picked.indices) == len(picked.scores) == 10
     assert len(set(picked.indices.tolist())) == 10
     assert set(picked.indices.tolist()) <= set(given.pool.tolist())
+
+
+@pytest.mark.parametrize("n", [5, 12, 30, 46])
+@pytest.mark.parametrize("name", names())
+def test_near_duplicates_wait_until_nothing_else_is_left(name: str, n: int) -> None:
+    groups = np.where(np.arange(46) < 36, np.arange(46) // 4, -1)  # nine of four, and ten that stand alone
+    given = situation(groups=groups)
+    picked = select(name, given, n).indices
+    known = set(groups[given.labelled].tolist()) - {-1}
+    fresh = [int(group) for group in groups[picked] if group >= 0 and group not in known]
+    distinct = len(set(groups[given.pool].tolist()) - known - {-1})
+    alone = int((groups[given.pool] == -1).sum())
+    first = groups[picked[: distinct + alone]]
+    assert len(picked) == min(n, len(given.pool)) == len(set(picked.tolist()))
+    assert len(set(first[first >= 0].tolist())) == (first >= 0).sum()
+    assert not known & set(first.tolist())
+    late = [int(group) in known for group in groups[picked]]
+    assert late == sorted(late)
+    assert set(fresh[:distinct]) == set(fresh) or n < distinct + alone
 
 
 @pytest.mark.parametrize("name", names())
@@ -85,6 +116,26 @@ def test_asking_for_more_than_the_pool_gives_the_whole_pool(name: str) -> None:
 @pytest.mark.parametrize("name", names())
 def test_an_empty_pool_gives_nothing(name: str) -> None:
     assert len(select(name, situation(pool=0), 10).indices) == 0
+
+
+def test_seconds_come_before_thirds_and_known_groups_last() -> None:
+    given = situation(
+        pool=8,
+        labelled=1,
+        labels=2,
+        proba=np.array([[0.5, 0.5], *([0.6 + step / 20, 0.4 - step / 20] for step in range(8))], np.float32),
+        groups=np.array([4, 2, 2, 2, -1, 1, 1, -1, 4]),
+    )
+    given = dataclasses.replace(given, pool=np.arange(8), labelled=np.array([8]))
+    picked = select("breaking_ties", given, 8)
+    assert picked.indices.tolist() == [1, 4, 5, 7, 2, 6, 3, 0]
+    assert (np.diff(picked.scores) <= 0).all()
+    assert select("breaking_ties", given, 2).indices.tolist() == [1, 4]
+
+
+def test_where_every_group_is_known_their_other_members_are_still_asked() -> None:
+    given = situation(groups=np.zeros(46, np.int64))
+    assert select("breaking_ties", given, 40).indices.tolist() == given.pool.tolist()
 
 
 @pytest.mark.parametrize("name", ["breaking_ties", "least_confidence", "prediction_entropy"])

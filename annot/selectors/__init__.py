@@ -3,7 +3,20 @@
 Pure functions over arrays. Must not read the store, run a model or know of items beyond their places in the arrays.
 """
 
-from annot.selectors import confidence, diversity, random, smalltext
+from annot.selectors import coldstart, confidence, diversity, random, smalltext, strategies
 from annot.selectors.base import Picked, Selector, Situation, names, select, selectors
 
-__all__ = ["Picked", "Selector", "Situation", "confidence", "diversity", "names", "random", "select", "selectors", "smalltext"]
+__all__ = [
+    "Picked",
+    "Selector",
+    "Situation",
+    "coldstart",
+    "confidence",
+    "diversity",
+    "names",
+    "random",
+    "select",
+    "selectors",
+    "smalltext",
+    "strategies",
+]

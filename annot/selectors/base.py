@@ -12,10 +12,13 @@ from annot.registry import Registry
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Situation:
-    """All a selector may look at. ``pool`` and ``labelled`` are places in ``vectors`` (and ``proba``).
+    """All a selector may look at. ``pool`` and ``labelled`` are places in ``vectors`` (and in every array of n rows).
 
     ``proba`` (n, k) is None before the first model; ``targets`` (l, k) of 0/1 belong to ``labelled`` (l,). Where labels are not
-    ``exclusive``, an item may have several, and the rows of ``proba`` need not sum to 1.
+    ``exclusive``, an item may have several, and the rows of ``proba`` need not sum to 1. The rest is None where it is not known:
+    ``samples`` (s, n, k) are s stochastic predictions of one model, ``earlier`` (n, k) what the model of the round before predicted,
+    ``prior`` (n, k) what may be guessed without any label (see ``coldstart.zero_shot``). Items with the same value in ``groups`` (n,)
+    are as good as identical; -1 stands alone.
     """
 
     proba: NDArray[np.float32] | None
@@ -25,6 +28,10 @@ class Situation:
     targets: NDArray[np.floating]  # (l, k)
     rng: np.random.Generator
     exclusive: bool = True
+    samples: NDArray[np.float32] | None = None
+    earlier: NDArray[np.float32] | None = None
+    prior: NDArray[np.float32] | None = None
+    groups: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,17 +57,40 @@ def select(name: str, situation: Situation, n: int) -> Picked:
     """Let the selector ``name`` pick ``n`` of the pool, all of it where it is smaller, best first. Raises UnknownName.
 
     Never returns an item twice or a labelled one; equal situations with equally seeded generators get equal answers. Selectors that
-    need probabilities fall back to random draws while there are none.
+    need probabilities fall back to random draws while there are none. Of a group a selector sees one item, of a group with a labelled
+    item none: the others come last, with the lowest score.
     """
     selector = selectors.get(name)
     asked = np.zeros(len(situation.vectors), bool)
     asked[situation.pool] = True
     asked[situation.labelled] = False
-    free = np.flatnonzero(asked)
-    n = min(n, len(free))
-    if n <= 0:
-        return Picked(np.empty(0, np.int64), np.empty(0), Reason.RANDOM)
-    return selector(replace(situation, pool=free), n)
+    single, others = _one_of_each(np.flatnonzero(asked), situation.groups, situation.labelled)
+    picked = Picked(np.empty(0, np.int64), np.empty(0), Reason.RANDOM)
+    if n > 0 and len(single):
+        picked = selector(replace(situation, pool=single), min(n, len(single)))
+    if n <= len(single) or not len(others):
+        return picked
+    last = others[: n - len(single)]
+    lowest = picked.scores.min() if len(single) else 0.0
+    scores = np.concatenate([picked.scores, np.full(len(last), lowest)])
+    return Picked(np.concatenate([picked.indices, last]), scores, picked.reason)
+
+
+def _one_of_each(
+    free: NDArray[np.int64], groups: NDArray[np.int64] | None, labelled: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Split ``free`` into the first of each group, with what stands alone, and the others: seconds before thirds, known groups last."""
+    if groups is None:
+        return free, free[:0]
+    member = np.flatnonzero(groups[free] >= 0)
+    order = member[np.argsort(groups[free[member]], kind="stable")]
+    _, starts, sizes = np.unique(groups[free[order]], return_index=True, return_counts=True)
+    turn = np.arange(len(order)) - np.repeat(starts, sizes)
+    known = np.isin(groups[free[order]], groups[labelled])
+    wait = known | (turn > 0)
+    keep = np.ones(len(free), bool)
+    keep[order[wait]] = False
+    return free[keep], free[order[wait][np.lexsort((order[wait], turn[wait], known[wait]))]]
 
 
 def draw(situation: Situation, n: int) -> Picked:

@@ -3,7 +3,7 @@
 A pseudo-label is a model's label used for training; it is never anyone's answer. Must not read the store or run a model.
 """
 
-from annot.selftraining import hast
+from annot.selftraining import actune, hast, nest, ust, verips
 from annot.selftraining.base import Method, PseudoLabels, Situation, choose, methods, names
 
-__all__ = ["Method", "PseudoLabels", "Situation", "choose", "hast", "methods", "names"]
+__all__ = ["Method", "PseudoLabels", "Situation", "actune", "choose", "hast", "methods", "names", "nest", "ust", "verips"]

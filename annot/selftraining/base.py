@@ -34,6 +34,12 @@ class Situation(Protocol):
     @property
     def exclusive(self) -> bool: ...
 
+    @property
+    def samples(self) -> NDArray[np.float32] | None: ...  # (s, n, k), s stochastic predictions; None where there are none
+
+    @property
+    def earlier(self) -> NDArray[np.float32] | None: ...  # (n, k), what the model of the round before predicted; None in the first
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PseudoLabels:
@@ -46,6 +52,9 @@ class PseudoLabels:
     def __len__(self) -> int:
         return len(self.indices)
 
+
+# Random pool items a method looks at, as in the papers of UST and HAST.
+SUBSAMPLE = 16_384
 
 Method = Callable[[Situation], PseudoLabels]
 
@@ -67,3 +76,29 @@ def choose(name: str, situation: Situation) -> PseudoLabels:
 def nothing(situation: Situation) -> PseudoLabels:
     """Train on people's labels only."""
     return PseudoLabels(np.empty(0, np.int64), np.empty((0, situation.targets.shape[1]), np.float32), np.empty(0, np.float32))
+
+
+def subsample(situation: Situation) -> NDArray[np.int64]:
+    """Return at most SUBSAMPLE random unlabelled pool items (m,), ascending."""
+    free = np.setdiff1d(situation.pool, situation.labelled)
+    return np.sort(situation.rng.permutation(free)[:SUBSAMPLE])
+
+
+def equal_mass(situation: Situation, chosen: int) -> NDArray[np.float32]:
+    """Return the weight (m,) with which ``chosen`` pseudo-labels count together as much as all human labels, each at most as one.
+
+    What a loss of one mean over human labels plus one over pseudo-labels amounts to (AcTune, NeST, VERIPS).
+    """
+    return np.full(chosen, min(1.0, len(situation.labelled) / max(chosen, 1)), np.float32)
+
+
+def one_hot(predicted: NDArray[np.integer], labels: int) -> NDArray[np.float32]:
+    """Return labels (m, k) of 0/1 for predicted classes (m,)."""
+    hot: NDArray[np.float32] = np.eye(labels, dtype=np.float32)[predicted]
+    return hot
+
+
+def entropy(proba: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the entropy (...) of predictions (..., k), in nats."""
+    found: NDArray[np.float64] = -(proba * np.log(np.maximum(proba, np.finfo(np.float32).tiny))).sum(axis=-1)
+    return found

@@ -9,9 +9,8 @@ neighbours are found exactly, not by an index.
 import numpy as np
 from numpy.typing import NDArray
 
-from annot.selftraining.base import PseudoLabels, Situation, methods, nothing
+from annot.selftraining.base import PseudoLabels, Situation, methods, nothing, one_hot, subsample
 
-SUBSAMPLE = 16_384
 NEIGHBOURS = 15
 # A prediction and the share of neighbours that make it must each exceed this.
 THRESHOLD = 0.5
@@ -26,16 +25,15 @@ def hast(situation: Situation) -> PseudoLabels:
 
     Rarer classes weigh more. Where labels are not exclusive there is no single predicted label to agree on, and none are chosen.
     """
-    free = np.setdiff1d(situation.pool, situation.labelled)
-    if situation.proba is None or not situation.exclusive or len(free) < 2:
+    sample = subsample(situation)
+    if situation.proba is None or not situation.exclusive or len(sample) < 2:
         return nothing(situation)
-    sample = np.sort(situation.rng.permutation(free)[:SUBSAMPLE])
     proba = np.nan_to_num(np.asarray(situation.proba[sample], np.float32))
     predicted = proba.argmax(axis=1)
     likely = np.flatnonzero(proba.max(axis=1) > THRESHOLD)
     agreeing = agreement(np.asarray(situation.vectors[sample], np.float32), predicted, likely)
     sure = likely[agreeing > THRESHOLD]
-    labels = np.eye(proba.shape[1], dtype=np.float32)[predicted[sure]]
+    labels = one_hot(predicted[sure], proba.shape[1])
     return PseudoLabels(sample[sure], labels, WEIGHT * class_weights(predicted[sure], proba.shape[1]))
 
 
