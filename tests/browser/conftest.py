@@ -31,8 +31,9 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-# What the page sees of each press: the item on screen, the key, and the milliseconds until the next text was painted (the first
-# frame that shows another item, and that frame's paint). It must listen before the panel does, which lets no press through.
+# What the page sees of each press: the item on screen, the key, when it was, how many presses the panel had ignored before it, and
+# the milliseconds until the next text was painted (the first frame that shows another item, and that frame's paint).
+# It must listen before the panel does, which lets no press through.
 WATCH = """
 window.presses = [];
 const find = (root) => {
@@ -48,7 +49,7 @@ const onScreen = () => {
   return Number(panel?.querySelector('[data-item]')?.dataset.item ?? 0);
 };
 window.addEventListener('keydown', ({ key, repeat, timeStamp }) => {
-  const entry = { item: onScreen(), key };
+  const entry = { item: onScreen(), key, at: timeStamp, ignored: Number(panel?.dataset.ignored ?? 0) };
   if (!repeat) presses.push(entry);
   const look = (frames) => {
     if (onScreen() === entry.item) return frames && requestAnimationFrame(() => look(frames - 1));
@@ -134,23 +135,27 @@ def app(tmp_path: Path) -> Iterator[App]:
         running.stop(name, kill=True)
 
 
+def sign_in(page: Page, name: str, password: str) -> None:
+    page.locator("input[name=name]").fill(name)
+    page.locator("input[name=password]").fill(password)
+    page.keyboard.press("Enter")
+
+
 OpenPage = Callable[..., Page]
 
 
 @pytest.fixture
 def open_page(browser: Browser, app: App) -> Iterator[OpenPage]:
-    """Return a function that opens a signed-in page of the app; keyword arguments go to the browser context."""
+    """Return a function that opens a page of the app signed in as ``who`` (the lead); keyword arguments go to the browser context."""
     contexts = []
 
-    def open_(path: str = "/", *, wait: str = "[data-item]", **options: object) -> Page:
+    def open_(path: str = "/", *, wait: str = "[data-item]", who: tuple[str, str] | None = None, **options: object) -> Page:
         context = browser.new_context(**({"viewport": {"width": 1280, "height": 860}} | options))  # type: ignore[arg-type]
         contexts.append(context)
         context.add_init_script(WATCH)
         page = context.new_page()
         page.goto(app.address + path)
-        page.locator("input[name=name]").fill(app.lead.name)
-        page.locator("input[name=password]").fill(app.password)
-        page.keyboard.press("Enter")
+        sign_in(page, *(who or (app.lead.name, app.password)))
         page.wait_for_selector(wait, timeout=30_000)
         return page
 
