@@ -58,6 +58,20 @@ class ProjectSettings:
     run_every: int = _choice(20, "New labels after which the transformer is fine-tuned again; 0 never.", low=0, high=100000)
     run_steps: int = _choice(40, "Optimiser steps of one fine-tuning run.", low=1, high=100000)
     run_objective: str = _choice("contrastive", "How the encoder is fine-tuned.", options=("contrastive", "cross_entropy"))
+    run_tuning: str = _choice(
+        "full", "What of the encoder is fine-tuned: its upper layers, or small adapters beside them (LoRA).", options=("full", "lora")
+    )
+    run_layer_decay: float = _choice(
+        1.0, "How fast a layer learns in fine-tuning, relative to the layer above it; 1 is all alike.", low=0.1, high=1.0
+    )
+    run_balance: str = _choice(
+        "batches",
+        "How rare and common labels are evened out in fine-tuning: in the batches, by weights in the loss, or not at all.",
+        options=("batches", "loss", "none"),
+    )
+    run_patience: int = _choice(
+        0, "Steps without a new low of the training loss after which fine-tuning ends early; 0 never.", low=0, high=100000
+    )
     self_training: str = _choice("none", "How pseudo-labels are chosen; none trains on human labels only.")
     suggestions: str = _choice(
         "off", "Whether annotators see the model's guess: never, before they answer, or after.", options=("off", "on", "after")

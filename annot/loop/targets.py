@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from annot.errors import BadInput
 from annot.records import Answer, Kind, Label, Reason, Relation, Split
 
 
@@ -60,3 +61,28 @@ def _winner(cast: list[Answer], exclusive: bool) -> set[int]:
         return {max(counts, key=lambda label: (counts[label], label in newest))}
     half = len(cast) / 2
     return {label for label, n in counts.items() if n > half or (n == half and label in newest)}
+
+
+def parents_of(labels: Sequence[Label]) -> NDArray[np.int64]:
+    """Return for each label the place of its parent in ``labels``, -1 at the top: (k,)."""
+    place = {label.id: at for at, label in enumerate(labels)}
+    return np.array([-1 if label.parent is None else place[label.parent] for label in labels], np.int64)
+
+
+def with_ancestors(targets: NDArray[np.floating], parents: NDArray[np.integer]) -> NDArray[np.float32]:
+    """Return targets (n, k) in which every label brings all labels above it; a flat label set comes back as it was.
+
+    ``parents`` (k,) holds each label's place of its parent, -1 at the top, in any order. Of soft targets an ancestor gets the largest
+    below it. Raises BadInput where labels are their own ancestors.
+    """
+    found = np.array(targets, np.float32)
+    for label in range(len(parents)):
+        above = int(parents[label])
+        for _ in range(len(parents)):
+            if above < 0:
+                break
+            found[:, above] = np.maximum(found[:, above], np.asarray(targets)[:, label])
+            above = int(parents[above])
+        else:
+            raise BadInput("Labels are above one another in a circle. Mend the label set's parents.")
+    return found

@@ -123,7 +123,15 @@ class Trial:
 
     def recipe(self, share: float) -> Recipe:
         settings = self.settings
-        return Recipe(objective=settings.run_objective, steps=max(1, round(settings.run_steps * share)), seed=settings.seed)
+        return Recipe(
+            objective=settings.run_objective,
+            steps=max(1, round(settings.run_steps * share)),
+            seed=settings.seed,
+            tuning=settings.run_tuning,
+            layer_decay=settings.run_layer_decay,
+            balance=settings.run_balance,
+            patience=settings.run_patience,
+        )
 
     def train(self, rows: NDArray[np.bool_], out: Path, *, share: float, what: str) -> EncoderId:
         """Fine-tune from the plain encoder on the given rows; fine-tuning a fine-tuned one would compound its first mistakes."""
