@@ -86,6 +86,12 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--project", required=True)
     one.add_argument("--json", action="store_true")
 
+    from annot.simulate import command as simulation
+
+    simulation.add_options(
+        command("simulate", simulation.simulate, "Replay a labelled data set with its labels as the annotator, to compare strategies.")
+    )
+
     _user_parser(command("user", user_list, "List, add and change accounts (without a subcommand: list)."))
 
     one = command("bench", bench, "Measure Annot against a baseline in one run.")

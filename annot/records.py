@@ -238,3 +238,26 @@ class Estimate:
     n: int
     model: int
     at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What pseudo-labels were found to do: ``gain`` is the share right with them minus without, ``error`` its standard error.
+
+    ``n`` is the number of labels this rests on: people's training labels, cross-validated, and audit labels. Those the model chose are
+    among them, so it decides about self-training only and is no estimate of quality. The rest is the stamp of when it was made.
+    """
+
+    method: str
+    pseudo: int
+    gain: float
+    error: float
+    n: int
+    labels: int = 0
+    model: int = 0
+    at: float = 0.0
+
+    @property
+    def helps(self) -> bool:
+        """Tell whether pseudo-labels are to be used: there were some, and they did more good than harm."""
+        return self.pseudo > 0 and self.gain > 0

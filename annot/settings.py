@@ -49,6 +49,7 @@ class ProjectSettings:
 
     encoder: str = _choice(DEFAULT_ENCODER, "The encoder that turns texts into vectors (models/encoders.toml, or any local folder).")
     selector: str = _choice("breaking_ties", "Which items are asked next once there are labels of two classes.")
+    cold_start: str = _choice("label_names", "Which items are asked first, while there are no labels of two classes.")
     audit_share: float = _choice(
         0.10, "Share of uniformly drawn audit items in the queue; quality is estimated from them.", low=0.0, high=1.0
     )
@@ -72,7 +73,7 @@ class ProjectSettings:
     run_patience: int = _choice(
         0, "Steps without a new low of the training loss after which fine-tuning ends early; 0 never.", low=0, high=100000
     )
-    self_training: str = _choice("none", "How pseudo-labels are chosen; none trains on human labels only.")
+    self_training: str = _choice("none", "How pseudo-labels are chosen; they are used while they are found to help. none: never.")
     suggestions: str = _choice(
         "off", "Whether annotators see the model's guess: never, before they answer, or after.", options=("off", "on", "after")
     )

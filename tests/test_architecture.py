@@ -15,7 +15,7 @@ ONLY_IN = {
     "sqlite_utils": {"store"},
     "sqlite3": {"store"},
     "streamlit": {"web", "app", "bench"},
-    "torch": {"encoders", "learners", "bench"},
+    "torch": {"encoders", "learners", "bench", "simulate"},
 }
 
 

@@ -27,7 +27,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
     return code, out, err
 
 
-COMMANDS = ["init", "demo", "import", "export", "worker", "stats", "user", "bench"]
+COMMANDS = ["init", "demo", "import", "export", "worker", "stats", "simulate", "user", "bench"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

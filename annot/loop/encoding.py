@@ -3,17 +3,17 @@
 Encoding can be stopped at any moment and goes on where it was: the cache is keyed by content. Must not rank or train.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from annot import encoders
 from annot.encoders import EncoderId
-from annot.records import Project, Split
+from annot.records import Label, Project, Split
 from annot.settings import ProjectSettings, Workspace
 from annot.store import Store
-from annot.vectors import VectorCache
+from annot.vectors import VectorCache, content_hash
 
 CHUNK = 1024
 
@@ -35,10 +35,16 @@ def cache_of(workspace: Workspace, encoder: EncoderId) -> VectorCache:
     return VectorCache(workspace.vectors / encoder.key, encoder.dimensions)
 
 
-def encode_project(workspace: Workspace, store: Store, project: Project, encoder: EncoderId, tell: Progress) -> int:
-    """Encode every text of the project that is not in the cache yet; return how many were. Calls ``tell(done, total, message)``.
+def label_texts(labels: Sequence[Label]) -> list[str]:
+    """Return what stands for each label where texts are compared with labels: its title and, where there is one, its description."""
+    return [f"{label.title}: {label.description}" if label.description else label.title for label in labels]
 
-    Goes through the items in a seeded random order, so that at any moment the encoded part is a fair picture of the whole.
+
+def encode_project(workspace: Workspace, store: Store, project: Project, encoder: EncoderId, tell: Progress) -> int:
+    """Encode every text of the project, and of its label names, that is not in the cache yet; return how many items were missing.
+
+    Calls ``tell(done, total, message)``. Goes through the items in a seeded random order, so that at any moment the encoded part is a
+    fair picture of the whole.
     """
     cache = cache_of(workspace, encoder)
     items = [pair for split in Split for pair in store.items.hashes(project.id, split)]
@@ -46,9 +52,14 @@ def encode_project(workspace: Workspace, store: Store, project: Project, encoder
     missing = [pair for pair, there in zip(items, known, strict=True) if not there]
     total, done = len(items), len(items) - len(missing)
     tell(done, total, f"Encoding with {encoder.name}")
-    if not missing:
+    names = label_texts(store.projects.labels(project.id))
+    keys = [content_hash(name) for name in names]
+    unnamed = (cache.rows(keys) < 0).any()
+    if not missing and not unnamed:
         return 0
     engine = encoders.load(encoder)
+    if unnamed:
+        cache.append(keys, engine.encode(names))
     order = np.random.default_rng(0).permutation(len(missing))
     for start in range(0, len(missing), CHUNK):
         chunk = [missing[place] for place in order[start : start + CHUNK]]

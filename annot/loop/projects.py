@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from annot import encoders, selectors, selftraining
-from annot.errors import BadInput, UnknownName
+from annot.errors import BadInput
 from annot.records import Label, Project, Role, User
 from annot.settings import ProjectSettings
 from annot.store import Store
@@ -130,9 +130,9 @@ def change_settings(store: Store, project: Project, values: dict[str, Any]) -> P
     """Store checked settings. Raises BadInput naming an unknown setting, name or value, ModelError where the encoder cannot be had."""
     settings = ProjectSettings.parse(values)
     encoders.identify(settings.encoder)
-    for what, name, known in (("selector", settings.selector, selectors.names()), ("method", settings.self_training, selftraining.names())):
-        if name not in known:
-            raise UnknownName(what, name, known)
+    for name in (settings.selector, settings.cold_start):
+        selectors.selectors.get(name)
+    selftraining.methods.get(settings.self_training)
     for line in settings.highlights.splitlines():
         if len(line) > 2 and line.startswith("/") and line.endswith("/"):
             _check_expression(line[1:-1])

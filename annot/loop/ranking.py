@@ -12,23 +12,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from annot import quality, selftraining
+from annot import quality
 from annot.learners import head as heads
-from annot.loop.encoding import cache_of, serving_encoder
+from annot.loop import learning
+from annot.loop.encoding import cache_of, label_texts, serving_encoder
+from annot.loop.learning import predict
 from annot.loop.targets import Labelled, settle
-from annot.records import Answer, Estimate, Kind, Label, Project, QueueRow, Ranking, Reason, Split
+from annot.records import Answer, Check, Estimate, Kind, Label, Project, QueueRow, Ranking, Reason, Split
 from annot.selectors import Situation, select
-from annot.selftraining import PseudoLabels
+from annot.selectors.coldstart import zero_shot
 from annot.settings import ProjectSettings, Workspace
 from annot.store import Store
-from annot.vectors import VectorCache
+from annot.vectors import VectorCache, content_hash
 
-COLD_START = "diversity"
 GUESSES = 5
-# HAST's neighbour search took 0.2 s over 4,096 items and 2.1 s over 13,600 (one core).
-PSEUDO_FROM = 4096
-CHUNK = 65_536
-
 # A place in the pool, why it is asked, its score, and the probability of its draw.
 Place = tuple[int, Reason, float | None, float | None]
 
@@ -55,7 +52,8 @@ class Vectors:
 class Ranker:
     """Keeps one project's queue up to date.
 
-    After a refresh ``missing`` counts the items without a vector, and ``classes`` the labels that occur among the training labels.
+    After a refresh ``missing`` counts the items, and label names while they matter, without a vector, and ``classes`` the labels that
+    occur among the training labels.
     """
 
     def __init__(self, workspace: Workspace, project: int) -> None:
@@ -64,6 +62,9 @@ class Ranker:
         self._items: dict[Split, tuple[NDArray[np.int64], list[bytes]]] = {}
         self._seen: tuple[object, ...] | None = None
         self._estimated: tuple[int, int, int] | None = None
+        self._twins: tuple[str, NDArray[np.int64]] | None = None
+        # What the head of this model said of these items when self-training was last checked.
+        self._earlier: tuple[int, NDArray[np.int64], NDArray[np.float32]] | None = None
         self.missing = 0
         self.classes = 0
 
@@ -73,19 +74,26 @@ class Ranker:
         encoder = serving_encoder(self._workspace, project)
         cache = cache_of(self._workspace, encoder)
         newest_event = store.answers.newest_event(project.id)
+        labels = store.projects.labels(project.id)
         now_seen = (
             newest_event,
             *(store.items.newest_id(project.id, split) for split in Split),
             len(cache),
             encoder.key,
             project.settings,
-            [label.id for label in store.projects.labels(project.id)],
+            store.twins.stamp(project.id),
+            labels,
         )
         if now_seen == self._seen:
             return None
         vectors = {split: self._vectors(store, split, cache) for split in Split}
         self.missing = sum(len(self._items[split][0]) - len(vectors[split].ids) for split in vectors if split in self._items)
-        ranking = self._rank(store, project, vectors, newest_event) if len(vectors[Split.POOL].ids) else None
+        names = cache.rows([content_hash(text) for text in label_texts(labels)])
+        if project.published_run is None:  # what the names suggest matters before the first model only
+            self.missing += int((names < 0).sum())
+        ranking = (
+            self._rank(store, project, vectors, newest_event, cache.matrix[names[names >= 0]]) if len(vectors[Split.POOL].ids) else None
+        )
         self._seen = now_seen
         return ranking
 
@@ -99,7 +107,7 @@ class Ranker:
         there = rows >= 0
         return Vectors(ids[there], rows[there], cache.matrix)
 
-    def _rank(self, store: Store, project: Project, vectors: dict[Split, Vectors], last_event: int) -> Ranking:
+    def _rank(self, store: Store, project: Project, vectors: dict[Split, Vectors], last_event: int, names: NDArray[np.float16]) -> Ranking:
         started = time.perf_counter()
         settings = ProjectSettings.parse(project.settings)
         labels = store.projects.labels(project.id)
@@ -108,29 +116,58 @@ class Ranker:
         spent = sum(answer.kind is Kind.LABEL and answer.split is Split.POOL for answer in answers)
         pool = vectors[Split.POOL]
         self.classes = int((labelled.targets[labelled.train].sum(axis=0) > 0).sum())
-        head = fit_head(pool, labelled, settings.seed, project.exclusive)
-        proba = None if head is None else score(head, pool)
+        model = store.runs.get(project.published_run).number if project.published_run else 0
         rng = np.random.default_rng([settings.seed, last_event])
-        held = store.queue.held(project.id, time.time())
-        draft = Draft(pool, answers, labelled, held, settings, project.exclusive, rng)
-        if proba is not None and settings.self_training != "none":
-            head = fit_head(pool, labelled, settings.seed, project.exclusive, draft.pseudo_labels(proba))
-            proba = None if head is None else score(head, pool)
-        picked = draft.pick(proba)
-        guess = Guesser(labels, proba)
+        draft = Draft(pool, answers, labelled, store.queue.held(project.id, time.time()), settings, rng)
+        situation = replace(draft.situation(project.exclusive), groups=self._groups(store, pool), earlier=self._earlier_of(pool, model))
+        check = store.runs.newest_check(project.id)
+        method = settings.self_training if learning.uses(check, settings.self_training) else "none"
+        learned = learning.learn(situation, method, settings.seed)
+        if learned is None:
+            prior = zero_shot(situation.vectors, names) if len(names) == len(labels) > 0 else None
+            selector, situation = settings.cold_start, replace(situation, prior=prior)
+        else:
+            selector, situation = settings.selector, replace(situation, proba=learned.proba)
+        guess = Guesser(labels, situation.proba)
         rows = [
             QueueRow(int(pool.ids[place]), reason, value, chance, guess.at(place))
-            for place, reason, value, chance in draft.with_audit(picked)
+            for place, reason, value, chance in draft.with_audit(draft.pick(situation, selector))
         ]
-        model = store.runs.get(project.published_run).number if project.published_run else 0
-        selector = COLD_START if proba is None else settings.selector
         ranking = Ranking(0, model, spent, selector, time.perf_counter() - started, time.time())
         store.queue.rewrite(project.id, rows, ranking, last_event)
         judged = (last_event, model, len(vectors[Split.TEST].ids))
-        if head is not None and self._estimated != judged:
-            store.runs.note(project.id, estimate(head, vectors, labelled, project.exclusive, spent=spent, model=model))
+        if learned is not None and self._estimated != judged:
+            store.runs.note(project.id, estimate(learned.head, vectors, labelled, project.exclusive, spent=spent, model=model))
             self._estimated = judged
+        if learned is not None and check_is_due(check, settings.self_training, spent, model):
+            found = learning.check(situation, settings.self_training, settings.seed, *draft.audited())
+            store.runs.note_check(project.id, replace(found, labels=spent, model=model, at=time.time()))
+            self._earlier = (model, pool.ids, learned.proba)
         return ranking
+
+    def _groups(self, store: Store, pool: Vectors) -> NDArray[np.int64]:
+        """Return the group (n,) of near-duplicates each item is in, named by its leader; -1 where it stands alone."""
+        stamp = store.twins.stamp(self._project)
+        if self._twins is None or self._twins[0] != stamp:
+            self._twins = (stamp, store.twins.groups(self._project))
+        members = self._twins[1]
+        places = pool.places(members[:, 0])
+        groups = np.full(len(pool.ids), -1, np.int64)
+        groups[places[places >= 0]] = members[places >= 0, 1]
+        return groups
+
+    def _earlier_of(self, pool: Vectors, model: int) -> NDArray[np.float32] | None:
+        """Return what this encoder's head predicted at the last check (n, k), None where there is none for just these items."""
+        if self._earlier is None or self._earlier[0] != model or not np.array_equal(self._earlier[1], pool.ids):
+            return None
+        return self._earlier[2]
+
+
+def check_is_due(check: Check | None, method: str, spent: int, model: int) -> bool:
+    """Tell whether self-training is to be checked (again): by another method or model, or after CHECK_EVERY more or fewer labels."""
+    if method == "none":
+        return False
+    return check is None or (check.method, check.model) != (method, model) or abs(spent - check.labels) >= learning.CHECK_EVERY
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +179,6 @@ class Draft:
     labelled: Labelled
     held: list[tuple[int, Reason]]
     settings: ProjectSettings
-    exclusive: bool
     rng: np.random.Generator
 
     def free(self) -> NDArray[np.int64]:
@@ -160,29 +196,28 @@ class Draft:
         short = np.array([item for item, n in counts.items() if n < self.settings.overlap], np.int64)
         return [int(place) for place in self.pool.places(short) if place >= 0]
 
-    def situation(self, proba: NDArray[np.float32] | None) -> Situation:
+    def situation(self, exclusive: bool) -> Situation:
         """Return what selectors and self-training methods may look at; audit items are not among the labelled."""
         known = self.labelled.train & (self.pool.places(self.labelled.items) >= 0)
         return Situation(
-            proba=proba,
+            proba=None,
             vectors=self.pool.matrix[self.pool.rows],
             pool=self.free(),
             labelled=self.pool.places(self.labelled.items[known]),
             targets=self.labelled.targets[known],
             rng=self.rng,
-            exclusive=self.exclusive,
+            exclusive=exclusive,
         )
 
-    def pseudo_labels(self, proba: NDArray[np.float32]) -> PseudoLabels:
-        """Let the project's self-training method choose from a random part of the pool, small enough to do after every label."""
-        situation = self.situation(proba)
-        part = self.rng.permutation(situation.pool)[:PSEUDO_FROM]
-        return selftraining.choose(self.settings.self_training, replace(situation, pool=part))
+    def audited(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return the places (a,) of labelled audit items, and their targets (a, k)."""
+        places = self.pool.places(self.labelled.items)
+        known = self.labelled.audit & ~self.labelled.test & (places >= 0)
+        return places[known], self.labelled.targets[known]
 
-    def pick(self, proba: NDArray[np.float32] | None) -> list[Place]:
+    def pick(self, situation: Situation, selector: str) -> list[Place]:
         """Return the queue without its audit items: unfinished items first, then what the selector chose."""
-        situation = self.situation(proba)
-        picked = select(COLD_START if proba is None else self.settings.selector, situation, self.settings.queue_size)
+        picked = select(selector, situation, self.settings.queue_size)
         rows: list[Place] = [(place, Reason.RECHECK, None, None) for place in self.unfinished()]
         return rows + [(int(place), picked.reason, float(value), None) for place, value in zip(picked.indices, picked.scores, strict=True)]
 
@@ -226,38 +261,6 @@ class Guesser:
             return ()
         best = np.argsort(-self._proba[place], kind="stable")[:GUESSES]
         return tuple((self._ids[column], round(float(self._proba[place, column]), 4)) for column in best)
-
-
-def fit_head(pool: Vectors, labelled: Labelled, seed: int, exclusive: bool, pseudo: PseudoLabels | None = None) -> heads.Head | None:
-    """Fit on the encoded training labels and, with their weights, pseudo-labels; None while fewer than two labels occur."""
-    use = labelled.train & (pool.places(labelled.items) >= 0)
-    targets = labelled.targets[use]
-    if (targets.sum(axis=0) > 0).sum() < 2:
-        return None
-    vectors = pool.of(labelled.items[use])
-    if pseudo is None or not len(pseudo):
-        return heads.fit(vectors, targets, exclusive=exclusive, seed=seed)
-    return heads.fit(
-        np.concatenate([vectors, pool.of(pool.ids[pseudo.indices])]),
-        np.concatenate([targets, pseudo.labels]),
-        exclusive=exclusive,
-        weights=np.concatenate([np.ones(len(targets), np.float32), pseudo.weights]),
-        seed=seed,
-    )
-
-
-def score(head: heads.Head, vectors: Vectors) -> NDArray[np.float32]:
-    """Return probabilities (n, k), reading the memory-mapped vectors a chunk at a time."""
-    parts = [head.proba(vectors.matrix[vectors.rows[start : start + CHUNK]]) for start in range(0, len(vectors.rows), CHUNK)]
-    return np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
-
-
-def predict(proba: NDArray[np.float32], exclusive: bool) -> NDArray[np.float32]:
-    """Return the label sets (n, k) of 0/1 that the probabilities stand for."""
-    if not exclusive:
-        return (proba > 0.5).astype(np.float32)
-    chosen: NDArray[np.float32] = np.eye(proba.shape[1], dtype=np.float32)[proba.argmax(axis=1)]
-    return chosen
 
 
 def estimate(

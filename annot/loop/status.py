@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from annot.loop.labelling import Staleness, staleness
-from annot.records import Estimate, Job, JobState, Kind, Label, Project, Relation, Run, Split
+from annot.records import Check, Estimate, Job, JobState, Kind, Label, Project, Relation, Run, Split
+from annot.settings import ProjectSettings
 from annot.store import Store
 
 WORKER_SILENT_S = 10.0
@@ -20,6 +21,16 @@ class WorkerHealth:
     """``alive`` when its heartbeat is younger than ten seconds; ``words`` says what is the case and what to do."""
 
     alive: bool
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class SelfTraining:
+    """Whether pseudo-labels are in use, in ``words`` with what they were found to do; ``check`` is None before the first."""
+
+    method: str
+    used: bool
+    check: Check | None
     words: str
 
 
@@ -41,6 +52,7 @@ class Facts:
     jobs: list[Job]
     ranking: Staleness | None
     worker: WorkerHealth
+    self_training: SelfTraining
     flags: list[tuple[int, str, str, str]]
 
     @property
@@ -75,8 +87,22 @@ def lead_facts(store: Store, project: Project) -> Facts:
             jobs=store.jobs.newest(project.id),
             ranking=staleness(store, project.id),
             worker=worker_health(store),
+            self_training=self_training(ProjectSettings.parse(project.settings).self_training, store.runs.newest_check(project.id)),
             flags=store.answers.flags(project.id),
         )
+
+
+def self_training(method: str, check: Check | None) -> SelfTraining:
+    """Say whether self-training is on, and what the newest check found; a gain is in points of the share right, ± its standard error."""
+    if method == "none":
+        return SelfTraining(method, False, None, "self-training off: no method is chosen under Settings")
+    if check is None or check.method != method:
+        return SelfTraining(method, False, None, "self-training off: not checked yet")
+    found = f"{100 * check.gain:+.1f} points (±{100 * check.error:.1f})"
+    if check.helps:
+        return SelfTraining(method, True, check, f"self-training on: {check.pseudo:,} pseudo-labels, {found}")
+    why = f"it did not help here, {found}" if check.pseudo else "the method found no text to be sure of"
+    return SelfTraining(method, False, check, f"self-training off: {why}")
 
 
 def worker_health(store: Store, now: float | None = None) -> WorkerHealth:
@@ -119,6 +145,7 @@ def as_json(facts: Facts) -> dict[str, Any]:
         "runs": [{"run": run.number, "state": run.state, "labels": run.labels, "error": run.error, "card": run.card} for run in facts.runs],
         "jobs": [asdict(job) for job in facts.jobs if job.state in (JobState.QUEUED, JobState.RUNNING, JobState.FAILED)],
         "worker": asdict(facts.worker),
+        "self_training": asdict(facts.self_training),
     }
 
 
@@ -130,6 +157,7 @@ def in_words(facts: Facts) -> list[str]:
             lines.append(f"accuracy on the {name}: {point.value:.3f} (90 % interval {point.low:.3f} to {point.high:.3f}, {point.n} items)")
     if facts.ranking:
         lines.append(f"ranked by model {facts.ranking.model}, {facts.ranking.behind} labels ago")
+    lines.append(facts.self_training.words)
     for run in facts.runs[-3:]:
         lines.append(f"run {run.number} at {run.labels} labels: {run.state}{f' ({run.error})' if run.error else ''}")
     return [*lines, facts.worker.words]

@@ -11,7 +11,7 @@ import dataclasses
 import json
 import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,9 @@ from annot.encoders import EncoderId
 from annot.learners import head as heads
 from annot.learners.finetune import Recipe, finetune
 from annot.loop.encoding import Progress, encode_project, run_folder, serving_encoder
-from annot.loop.ranking import predict
-from annot.loop.targets import Labelled, settle
+from annot.loop.learning import predict
+from annot.loop.targets import Labelled, settle, with_ancestors
+from annot.loop.teaching import Teacher, teacher
 from annot.records import Kind, Project, Run, RunState, Split
 from annot.settings import ProjectSettings, Workspace
 from annot.store import Store
@@ -60,7 +61,7 @@ def perform_run(workspace: Workspace, store: Store, project: Project, tell: Prog
     started = time.perf_counter()
     try:
         texts = dict(zip(labelled.items.tolist(), store.items.texts(labelled.items.tolist()), strict=True))
-        trial = Trial(workspace, store, project, labelled, texts, run, tell)
+        trial = Trial(workspace, store, project, labelled, texts, run, tell, teacher(workspace, store, project, labelled))
         candidate = trial.train(labelled.train, run_folder(workspace, run.id), share=1.0, what="Fine-tuning")
         gate = trial.gate(candidate)
         card = trial.card(candidate, gate)
@@ -116,10 +117,19 @@ class Trial:
     texts: dict[int, str]
     run: Run
     tell: Progress
+    teacher: Teacher | None
+    pseudo: list[int] = field(default_factory=list)  # how many pseudo-labels each training took in
 
     @property
     def settings(self) -> ProjectSettings:
         return ProjectSettings.parse(self.project.settings)
+
+    @property
+    def parents(self) -> NDArray[np.int64]:
+        """Return the place of each label's parent among the labels (k,), -1 at the top."""
+        labels = self.store.projects.labels(self.project.id)
+        place = {label.id: at for at, label in enumerate(labels)}
+        return np.array([place.get(label.parent or 0, -1) for label in labels], np.int64)
 
     def recipe(self, share: float) -> Recipe:
         settings = self.settings
@@ -135,16 +145,18 @@ class Trial:
 
     def train(self, rows: NDArray[np.bool_], out: Path, *, share: float, what: str) -> EncoderId:
         """Fine-tune from the plain encoder on the given rows; fine-tuning a fine-tuned one would compound its first mistakes."""
-        base = encoders.identify(self.settings.encoder)
-        recipe = self.recipe(share)
+        base, recipe = encoders.identify(self.settings.encoder), self.recipe(share)
+        texts, targets = [self.texts[item] for item in self.labelled.items[rows].tolist()], self.labelled.targets[rows]
+        weights = np.ones(len(texts), np.float32)
+        taught = self.teacher.pseudo_labels(rows, self.run.number) if self.teacher else None
+        self.pseudo.append(len(taught[1]) if taught else 0)
+        if taught:
+            items, pseudo = taught
+            texts += self.store.items.texts(items.tolist())
+            targets, weights = np.concatenate([targets, pseudo.labels]), np.concatenate([weights, pseudo.weights])
+        targets = with_ancestors(targets, self.parents)
         return finetune(
-            base,
-            [self.texts[item] for item in self.labelled.items[rows].tolist()],
-            self.labelled.targets[rows],
-            weights=None,
-            recipe=recipe,
-            out=out,
-            on_progress=lambda step: self.tell(step, recipe.steps, what),
+            base, texts, targets, weights=weights, recipe=recipe, out=out, on_progress=lambda step: self.tell(step, recipe.steps, what)
         )
 
     def gate(self, candidate: EncoderId) -> Gate:
@@ -199,6 +211,7 @@ class Trial:
             "encoder": {"base": base.name, "base_key": base.key, "key": candidate.key, "dimensions": candidate.dimensions},
             "labels_spent": self.run.labels,
             "training_labels": int(self.labelled.train.sum()),
+            "pseudo_labels": self.pseudo[0],
             "labels_per_class": dict(
                 zip(
                     (label.name for label in self.store.projects.labels(self.project.id)),

@@ -135,3 +135,13 @@ def m002_twins(db: Database) -> None:
     db.conn.execute("CREATE INDEX twins_by_project ON twins(project_id, item_id, leader)")
     db.conn.execute("ALTER TABLE projects ADD COLUMN twins_stamp TEXT NOT NULL DEFAULT ''")
     db.conn.execute("ALTER TABLE annotations ADD COLUMN copy_of TEXT REFERENCES annotations(uid)")
+
+
+@migrations()
+def m003_self_training_checks(db: Database) -> None:
+    db.conn.execute(
+        "CREATE TABLE checks (id INTEGER PRIMARY KEY, project_id INTEGER NOT NULL REFERENCES projects(id), method TEXT NOT NULL, "
+        "pseudo INTEGER NOT NULL, gain REAL NOT NULL, error REAL NOT NULL, n INTEGER NOT NULL, labels INTEGER NOT NULL, "
+        "model INTEGER NOT NULL, at REAL NOT NULL)"
+    )
+    db.conn.execute("CREATE INDEX checks_by_project ON checks(project_id, id)")

@@ -1,11 +1,12 @@
-"""Fine-tuning runs and the quality estimates over time. Must not judge them: the loop decides what is published."""
+"""Fine-tuning runs, quality estimates and checks of self-training over time. Must not judge them: the loop decides what is published."""
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from sqlite3 import Row
 from typing import Any
 
-from annot.records import Estimate, Run, RunState
+from annot.records import Check, Estimate, Run, RunState
 from annot.store.database import Database
 
 
@@ -69,6 +70,17 @@ class Runs:
             {"project": project, "source": source},
         )
         return [Estimate(**dict(row)) for row in rows]
+
+    def note_check(self, project: int, check: Check) -> None:
+        with self._db.immediate():
+            self._db.insert("checks", project_id=project, **asdict(check))
+
+    def newest_check(self, project: int) -> Check | None:
+        """Return what self-training was last found to do, None before the first check."""
+        row = self._db.row(
+            "SELECT method, pseudo, gain, error, n, labels, model, at FROM checks WHERE project_id = ? ORDER BY id DESC LIMIT 1", (project,)
+        )
+        return Check(**dict(row)) if row else None
 
 
 def _run(row: Row) -> Run:

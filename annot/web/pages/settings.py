@@ -93,7 +93,7 @@ def _guidelines(store: Store, user: User, project: Project) -> None:
 def _ranker(store: Store, user: User, project: Project) -> None:
     from annot import selectors, selftraining
 
-    choices = {"selector": list(selectors.names()), "self_training": list(selftraining.names())}
+    choices = {"selector": list(selectors.names()), "cold_start": list(selectors.names()), "self_training": list(selftraining.names())}
     current = ProjectSettings.parse(project.settings).as_dict()
     values: dict[str, Any] = {}
     with st.form("ranker", border=False):

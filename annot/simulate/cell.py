@@ -1,0 +1,82 @@
+"""What one replay is: every choice that decides its outcome, and the named policies people compare. Must not run anything."""
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from annot.errors import BadInput, UnknownName
+from annot.selftraining import names as methods
+from annot.settings import ProjectSettings
+
+# Schröder and Heyer (EMNLP 2024): 30 balanced labels to begin with, then queries of 10 up to 130.
+FIRST, QUERY, LABELS = 30, 10, 130
+DEFAULTS = ProjectSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One replay. ``initial`` "balanced" draws the first labels evenly from all classes, which needs gold labels; "cold" asks the
+    selector ``cold_start`` for them, as a real project must. ``runs_at`` are the label counts after which the encoder is fine-tuned.
+    """
+
+    data: str
+    policy: str
+    seed: int
+    selector: str = DEFAULTS.selector
+    cold_start: str = DEFAULTS.cold_start
+    initial: str = "balanced"
+    self_training: str = "none"
+    guard: bool = True
+    labels: int = LABELS
+    first: int = FIRST
+    query: int = QUERY
+    runs_at: tuple[int, ...] = ()
+    run_steps: int = DEFAULTS.run_steps
+    objective: str = DEFAULTS.run_objective
+    encoder: str = DEFAULTS.encoder
+    pool: int = 2_000
+    test: int = 1_000
+    level: str = ""
+    judge: str = "test"
+
+    @property
+    def key(self) -> str:
+        """Return what tells this cell from every other: a hash of all its choices; of the data, its name alone."""
+        facts = json.dumps(dataclasses.asdict(self) | {"data": Path(self.data).name}, sort_keys=True)
+        return hashlib.sha256(facts.encode()).hexdigest()[:16]
+
+
+SMALL_TEXT = "small-text"
+# Which choices of a cell each policy makes; the rest are the project's defaults.
+POLICIES: dict[str, dict[str, Any]] = {
+    "random": {"selector": "random", "self_training": "none"},
+    "breaking_ties": {"selector": "breaking_ties", "self_training": "none"},
+    **{
+        f"breaking_ties+{method}": {"selector": "breaking_ties", "self_training": method, "guard": False}
+        for method in methods()
+        if method != "none"
+    },
+    "default": {"self_training": DEFAULTS.self_training, "initial": "cold"},
+    SMALL_TEXT: {"selector": "smalltext_breaking_ties", "self_training": "none"},
+}
+
+
+def make(data: str, policy: str, seed: int, **choices: Any) -> Cell:
+    """Return the cell of a policy: one of POLICIES, or ``selector``, or ``selector+method``. Raises UnknownName, BadInput."""
+    from annot import selectors, selftraining
+
+    if policy in POLICIES:
+        made = POLICIES[policy]
+    else:
+        selector, _, method = policy.partition("+")
+        if selector not in selectors.names():
+            raise UnknownName("policy", policy, [*POLICIES, *selectors.names()])
+        selftraining.methods.get(method or "none")
+        made = {"selector": selector, "self_training": method or "none"}
+    cell = Cell(**{"data": data, "policy": policy, "seed": seed, **made, **choices})
+    if not 2 <= cell.first <= cell.labels or cell.query < 1:
+        raise BadInput(f"A replay needs 2 or more first labels, at most {cell.labels} of them, and queries of 1 or more.")
+    return cell

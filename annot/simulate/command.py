@@ -1,0 +1,89 @@
+"""``python -m annot simulate``: which cells to run, told as they finish, with the table and the curves at the end.
+
+Must not know how a cell is run or what a score means.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from annot.errors import BadInput
+from annot.settings import Workspace
+from annot.simulate import cell as cells
+from annot.simulate import grid, report
+from annot.simulate.cell import Cell
+
+QUICK = {"policies": ["random", "breaking_ties", "default"], "seeds": 1, "run_every": 50, "pool": 1_500, "test": 500}
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data", type=Path, nargs="+", required=True, metavar="PATH", help="folders with train and test, or labelled files"
+    )
+    parser.add_argument("--policies", nargs="+", default=["random", "breaking_ties", "default"], metavar="NAME",
+                        help=f"{', '.join(cells.POLICIES)}; or SELECTOR, or SELECTOR+METHOD")  # fmt: skip
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--labels", type=int, default=cells.LABELS)
+    parser.add_argument("--first", type=int, default=cells.FIRST, help="labels before the first query")
+    parser.add_argument("--query", type=int, default=cells.QUERY, help="labels a query")
+    parser.add_argument("--run-every", type=int, default=50, help="labels after which the encoder is fine-tuned, and at the end; 0 never")
+    parser.add_argument("--pool", type=int, default=2_000, help="texts to choose from, a random part")
+    parser.add_argument("--test", type=int, default=1_000, help="texts to judge on, a random part")
+    parser.add_argument("--judge", choices=["test", "dev"], default="test", help="dev: on training texts, to choose constants by")
+    parser.add_argument("--parents", action="store_true", help="labels replaced by those above them in hierarchy.json")
+    parser.add_argument("--encoder", default=cells.DEFAULTS.encoder)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="cells at a time, one core each")
+    parser.add_argument("--out", type=Path, help="results, one JSON line a cell; cells it holds are not run again")
+    parser.add_argument("--plots", type=Path, metavar="FOLDER", help="where curves go (default: beside the results)")
+    parser.add_argument("--quick", action="store_true", help="one seed, three policies, a small pool: a first look in minutes")
+
+
+def runs_at(first: int, labels: int, every: int) -> tuple[int, ...]:
+    """Return the label counts at which a replay fine-tunes: after the first labels, every so many after, and at the end."""
+    return tuple(sorted({*range(first, labels, every), labels})) if every > 0 else ()
+
+
+def plan(options: argparse.Namespace) -> list[Cell]:
+    """Return the cells, seed by seed, so that what is cut short can still be compared."""
+    if options.seeds < 1 or options.jobs < 1:
+        raise BadInput("--seeds and --jobs must be at least 1.")
+    choices: dict[str, Any] = {
+        "labels": options.labels,
+        "first": options.first,
+        "query": options.query,
+        "runs_at": runs_at(options.first, options.labels, options.run_every),
+        "pool": options.pool,
+        "test": options.test,
+        "level": "parent" if options.parents else "",
+        "judge": options.judge,
+        "encoder": options.encoder,
+    }
+    return [
+        cells.make(str(data), policy, seed, **choices)
+        for seed in range(1, options.seeds + 1)
+        for data in options.data
+        for policy in options.policies
+    ]
+
+
+def simulate(home: Workspace, options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    if options.quick:
+        for name, value in QUICK.items():
+            setattr(options, name, value)
+    planned = plan(options)
+    out = options.out or home.home / "simulate" / "results.jsonl"
+    with tqdm(total=len(planned), unit="cell", file=sys.stderr, disable=not sys.stderr.isatty()) as bar:
+
+        def done(words: str) -> None:
+            bar.write(words, file=sys.stderr)
+            bar.update()
+
+        results = grid.run(planned, out, home.vectors, options.jobs, done)
+    print(report.table(report.summarise(results)))
+    pictures = report.draw(results, options.plots or out.parent / "plots")
+    print(f"Results: {out}. Curves: {', '.join(str(path) for path in pictures)}.")
+    return 0 if len(results) == len(set(planned)) else 1

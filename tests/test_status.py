@@ -1,0 +1,24 @@
+"""What the lead is told in words."""
+
+import pytest
+
+from annot.loop import status
+from annot.records import Check
+
+GOOD = Check("hast", 812, 0.019, 0.008, 130)
+
+
+@pytest.mark.parametrize(
+    ("method", "check", "used", "words"),
+    [
+        ("none", GOOD, False, "self-training off: no method is chosen under Settings"),
+        ("hast", None, False, "self-training off: not checked yet"),
+        ("ust", GOOD, False, "self-training off: not checked yet"),
+        ("hast", GOOD, True, "self-training on: 812 pseudo-labels, +1.9 points (±0.8)"),
+        ("hast", Check("hast", 812, -0.01, 0.012, 130), False, "self-training off: it did not help here, -1.0 points (±1.2)"),
+        ("hast", Check("hast", 0, 0.0, 0.0, 130), False, "self-training off: the method found no text to be sure of"),
+    ],
+)
+def test_self_training_is_said_in_one_line(method: str, check: Check | None, used: bool, words: str) -> None:
+    found = status.self_training(method, check)
+    assert (found.used, found.words) == (used, words)
