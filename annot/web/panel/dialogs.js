@@ -15,17 +15,26 @@ export class Dialogs {
     this.open?.close();
   }
 
+  /**
+   * Close a dialog and give the focus back at once. The close event comes only later, and where nothing had the focus before,
+   * the browser leaves it in the closed dialog's field until the next frame: a key pressed by then would be taken for typing.
+   */
+  end(dialog) {
+    dialog.close();
+    this.closed();
+  }
+
   show(name, title, ...body) {
     this.close();
     const heading = el("h2", { id: "annot-dialog-title" }, title);
-    const close = el("button", { type: "button", class: "action close", "aria-label": this.words.say("panel.close"), onclick: () => dialog.close() }, "×");
+    const close = el("button", { type: "button", class: "action close", "aria-label": this.words.say("panel.close"), onclick: () => this.end(dialog) }, "×");
     const dialog = el(
       "dialog",
       { class: "dialog", "data-dialog": name, role: "dialog", "aria-modal": "true", "aria-labelledby": "annot-dialog-title" },
       el("div", { class: "top" }, heading, close),
       el("div", { class: "body", tabindex: "0", autofocus: true, role: "group", "aria-labelledby": "annot-dialog-title" }, ...body),
     );
-    dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+    dialog.addEventListener("click", (event) => event.target === dialog && this.end(dialog));
     dialog.addEventListener("close", () => {
       dialog.remove();
       if (this.open === dialog) this.open = null;
@@ -90,7 +99,7 @@ export class Dialogs {
     let found = [];
     let at = 0;
     const take = (label) => {
-      dialog.close();
+      this.end(dialog);
       choose(label.id);
     };
     const mark = () => {
@@ -133,7 +142,7 @@ export class Dialogs {
   note(name, title, reasons, done) {
     const say = (key) => this.words.say(key);
     const finish = (text) => {
-      dialog.close();
+      this.end(dialog);
       done(text.trim());
     };
     const input = el("input", { type: "text", class: "field", maxlength: "500", "aria-label": say("panel.note.label"), placeholder: say("panel.note.hint"), dir: "auto", autocomplete: "off" });
@@ -154,7 +163,7 @@ export class Dialogs {
   twins(twins, done) {
     const say = (key, values) => this.words.say(key, values);
     const texts = twins.map(({ item, text }) => el("li", { dir: "auto", "data-twin": item }, text));
-    const button = el("button", { type: "button", class: "submit", onclick: () => (dialog.close(), done()) }, el("span", { class: "name" }, say("panel.twins.confirm", { n: twins.length })), kbd("Enter"));
+    const button = el("button", { type: "button", class: "submit", onclick: () => (this.end(dialog), done()) }, el("span", { class: "name" }, say("panel.twins.confirm", { n: twins.length })), kbd("Enter"));
     const dialog = this.show("twins", say("panel.twins.title", { n: twins.length }), el("ul", { class: "alike" }, ...texts), button);
     button.focus();
   }
@@ -173,7 +182,7 @@ export class Dialogs {
           el(
             "li",
             { "data-mine": row.item },
-            el("button", { type: "button", onclick: () => (dialog.close(), change(row)) }, el("span", { class: "said", dir: "auto" }, row.text.slice(0, 200)), el("span", { class: "name" }, describe(row)), el("span", { class: "go" }, say("panel.mine.change"))),
+            el("button", { type: "button", onclick: () => (this.end(dialog), change(row)) }, el("span", { class: "said", dir: "auto" }, row.text.slice(0, 200)), el("span", { class: "name" }, describe(row)), el("span", { class: "go" }, say("panel.mine.change"))),
           ),
         ),
       );
