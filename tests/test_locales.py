@@ -28,3 +28,9 @@ def test_every_sentence_the_scripts_name_is_there(language: str) -> None:
     named = {key for script in scripts for key in re.findall(r'"((?:panel|sign)\.[a-z_.]+[a-z_])"', script.read_text(encoding="utf-8"))}
     assert len(named) > 30
     assert {key for key in named if not any(f"{key}{form}" in known for form in ("", ".one", "_none"))} == set()
+
+
+@pytest.mark.parametrize(("asked", "language"), [("de-AT", "de"), ("en-GB", "en"), ("xx", "en"), (None, "en")])
+def test_a_browser_gets_its_language_or_english(asked: str | None, language: str) -> None:
+    assert locales.known(asked) == language
+    assert locales.say(asked, "sign.in") == locales.catalogue(language)["sign.in"]

@@ -130,7 +130,8 @@ def test_none_of_these_and_an_inner_label_are_answers(app: App, open_page: OpenP
 
 def test_a_german_browser_gets_german_throughout(app: App, open_page: OpenPage) -> None:
     set_up(app, TREE, exclusive=False, allow_inner=True, allow_not=True, allow_either=True)
-    page = open_page(locale="de-DE")
+    page = open_page(locale="de-AT")
+    page.get_by_role("button", name="Abmelden").wait_for()
     page.get_by_text("Wählen Sie alle passenden").wait_for()
     found = texts(page)
     for key, dialog in {"?": "help", "g": "guidelines", "S": "skip", "f": "flag", "/": "search", "l": "mine"}.items():

@@ -17,10 +17,20 @@ def languages() -> list[str]:
     return sorted(path.stem for path in HERE.glob("*.json"))
 
 
+def known(locale: str | None) -> str:
+    """Return the code of the language a browser asks for ("de-AT": "de"); English where it is not known."""
+    code = (locale or DEFAULT).split("-")[0].lower()
+    return code if code in languages() else DEFAULT
+
+
 @cache
 def catalogue(language: str = DEFAULT) -> dict[str, str]:
-    """Return the sentences of a language ("de", "de-AT"); English where it is not known."""
-    code = language.split("-")[0].lower()
-    path = HERE / f"{code if code in languages() else DEFAULT}.json"
+    """Return the sentences of a language; English where it is not known."""
+    path = HERE / f"{known(language)}.json"
     sentences: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
     return sentences
+
+
+def say(locale: str | None, key: str) -> str:
+    """Return one sentence in the language a browser asks for."""
+    return catalogue(known(locale))[key]

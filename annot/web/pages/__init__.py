@@ -13,7 +13,7 @@ from annot.loop import accounts
 from annot.records import Project, Role, User
 from annot.settings import workspace
 from annot.store import Store
-from annot.web import signin, state
+from annot.web import locales, signin, state
 from annot.web.api import token_of
 from annot.web.pages import data, label, lead, settings
 from annot.web.plain import plain
@@ -35,7 +35,7 @@ def show() -> None:
             try:
                 user = accounts.who(store, token_of(st.context.cookies))
             except SignInRequired:
-                st.navigation([st.Page(signin.show_form, title="Sign in")], position="hidden").run()
+                st.navigation([st.Page(signin.show_form, title=locales.say(st.context.locale, "sign.in"))], position="hidden").run()
                 return
             _show_for(store, user)
     except AnnotError as fault:
@@ -46,7 +46,7 @@ def _show_for(store: Store, user: User) -> None:
     memberships = store.projects.of_member(user.id)
     is_lead = user.role is Role.LEAD or any(role is Role.LEAD for _, role in memberships)
     pages: list[tuple[str, str, str, Page, bool]] = [
-        ("Label", "label", ":material/edit_note:", label.show, False),
+        (locales.say(st.context.locale, "page.label"), "label", ":material/edit_note:", label.show, False),
         ("Lead", "lead", ":material/monitoring:", lead.show, True),
         ("Data", "data", ":material/database:", data.show, True),
         ("Settings", "settings", ":material/tune:", settings.show, True),
@@ -77,7 +77,7 @@ def _choose_project(store: Store, user: User) -> Project | None:
     if len(mine) < 2:
         signin.show_bar(user.name, mine[0].name if mine else "")
         if not mine:
-            st.info("You are not a member of any project yet. Ask a lead to add you (Settings, Members).")
+            st.info(locales.say(st.context.locale, "page.no_project"))
         return mine[0] if mine else None
     left, right = st.columns([3, 2], vertical_alignment="center")
     with right:
@@ -87,7 +87,7 @@ def _choose_project(store: Store, user: User) -> Project | None:
     first = int(asked) if asked.isdigit() and int(asked) in names else mine[0].id
     with left:
         chosen = st.selectbox(
-            "Project",
+            locales.say(st.context.locale, "page.project"),
             list(names),
             index=list(names).index(st.session_state.get(state.PROJECT, first))
             if st.session_state.get(state.PROJECT, first) in names

@@ -11,13 +11,12 @@ from annot.web import locales, panel
 def show(store: Store, user: User, project: Project) -> None:
     labels = store.projects.labels(project.id)
     if not labels:
-        st.info("This project has no labels yet. A lead adds them under Settings.")
+        st.info(locales.say(st.context.locale, "page.no_labels"))
         return
     if not store.items.count(project.id, Split.POOL):
-        st.info("This project has no texts yet. A lead imports them under Data.")
+        st.info(locales.say(st.context.locale, "page.no_texts"))
         return
-    asked = (st.context.locale or "en").split("-")[0].lower()
-    language = asked if asked in locales.languages() else "en"
+    language = locales.known(st.context.locale)
     panel.mount(
         {
             "api": f"/api/projects/{project.id}",

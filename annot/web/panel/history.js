@@ -1,7 +1,9 @@
 // What was answered in this session, newest last, so that undo reaches back over reloads. An entry holds the whole item.
 import { forget, read, write } from "./storage.js";
 
-const MOST = 200;
+// Undo reaches back over a day's work, and after a reload over the newest of it.
+const MOST = 4000;
+const KEPT = 200;
 // Session storage holds about 5 million characters for the whole site; long texts share this many.
 const ROOM = 1500000;
 
@@ -44,7 +46,7 @@ export class History {
   save() {
     let room = ROOM;
     let from = this.entries.length;
-    while (from > 0 && (room -= this.entries[from - 1].item.text.length + 500) > 0) from -= 1;
+    while (from > 0 && this.entries.length - from < KEPT && (room -= this.entries[from - 1].item.text.length + 500) > 0) from -= 1;
     if (!write(this.storage, this.key, this.entries.slice(from))) forget(this.storage, this.key);
   }
 

@@ -106,7 +106,7 @@ export class Session {
 
   /** Seconds per answer: the median of the last twenty, 0 while there are too few to tell. */
   get pace() {
-    const times = this.history.entries.map(({ seconds }) => seconds).filter((seconds) => seconds > 0).slice(-20);
+    const times = this.history.entries.slice(-40).map(({ seconds }) => seconds).filter((seconds) => seconds > 0).slice(-20);
     times.sort((a, b) => a - b);
     return times.length < 3 ? 0 : times[Math.floor(times.length / 2)];
   }

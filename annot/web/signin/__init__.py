@@ -9,6 +9,8 @@ from typing import Any
 
 import streamlit as st
 
+from annot.web import locales
+
 FOLDER = Path(__file__).parent
 
 
@@ -20,9 +22,11 @@ def _component(name: str) -> Any:
 
 
 def show_form() -> None:
-    _component("sign_in")(key="sign-in")
+    language = locales.known(st.context.locale)
+    strings = {key: text for key, text in locales.catalogue(language).items() if key.startswith("sign.")}
+    _component("sign_in")(key="sign-in", data={"strings": strings, "language": language, "wrong": locales.catalogue()["sign.wrong"]})
 
 
 def show_bar(name: str, project: str = "") -> None:
     """Draw who is signed in, the way out, and the project's name where there is nothing to choose."""
-    _component("sign_out")(key="sign-out", data={"name": name, "project": project})
+    _component("sign_out")(key="sign-out", data={"name": name, "project": project, "out": locales.say(st.context.locale, "sign.out")})

@@ -1,14 +1,17 @@
 // The sign-in form. On success the server has set the cookie and the page is loaded again.
-export default function ({ parentElement }) {
+export default function ({ parentElement, data }) {
+  const { strings, language, wrong } = data;
   if (parentElement.querySelector("form")) return;
   const form = document.createElement("form");
   form.innerHTML = `
     <h1>Annot</h1>
-    <p class="lead">Sign in to label texts.</p>
-    <label>Name <input name="name" autocomplete="username" autocapitalize="none" required autofocus></label>
-    <label>Password <input name="password" type="password" autocomplete="current-password" required></label>
-    <button type="submit">Sign in</button>
+    <p class="lead" data-say="sign.lead"></p>
+    <label><span data-say="sign.name"></span> <input name="name" autocomplete="username" autocapitalize="none" required autofocus></label>
+    <label><span data-say="sign.password"></span> <input name="password" type="password" autocomplete="current-password" required></label>
+    <button type="submit" data-say="sign.in"></button>
     <p role="alert" aria-live="assertive"></p>`;
+  for (const node of form.querySelectorAll("[data-say]")) node.textContent = strings[node.dataset.say];
+  form.lang = language;
   const alert = form.querySelector("[role=alert]");
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -22,10 +25,11 @@ export default function ({ parentElement }) {
         body: JSON.stringify({ name: form.elements.name.value, password: form.elements.password.value }),
       });
       if (response.ok) return location.reload();
-      alert.textContent = (await response.json()).error;
+      const { error } = await response.json();
+      alert.textContent = error === wrong ? strings["sign.wrong"] : error;
       form.elements.password.select();
     } catch {
-      alert.textContent = "The server cannot be reached. Is it running?";
+      alert.textContent = strings["sign.unreachable"];
     }
     button.disabled = false;
   });

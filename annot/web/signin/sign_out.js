@@ -10,7 +10,7 @@ export default function ({ parentElement, data }) {
   const button = document.createElement("button");
   button.type = "button";
   button.className = "quiet";
-  button.textContent = "Sign out";
+  button.textContent = data.out;
   button.addEventListener("click", async () => {
     await fetch("/api/sign-out", { method: "POST", headers: { "Content-Type": "application/json", "X-Annot": "1" }, body: "{}" });
     location.reload();
