@@ -245,7 +245,8 @@ class Check:
     """What pseudo-labels were found to do: ``gain`` is the share right with them minus without, ``error`` its standard error.
 
     ``n`` is the number of labels this rests on: people's training labels, cross-validated, and audit labels. Those the model chose are
-    among them, so it decides about self-training only and is no estimate of quality. The rest is the stamp of when it was made.
+    among them, so it decides about self-training only and is no estimate of quality. ``run`` tells a check of fine-tuned encoders from
+    one of heads alone; the rest is the stamp of when it was made.
     """
 
     method: str
@@ -255,6 +256,7 @@ class Check:
     n: int
     labels: int = 0
     model: int = 0
+    run: bool = False
     at: float = 0.0
 
     @property

@@ -1,5 +1,7 @@
 """Each page draws without a fault, for who may see it, on an empty and on a filled project."""
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,9 @@ from annot.loop import accounts, projects
 from annot.loop.sample import ensure_sample
 from annot.records import Event, Kind, Role
 from annot.settings import Workspace
+from annot.simulate import report
+from annot.simulate.cell import make
+from annot.simulate.grid import Result
 from annot.store import Store
 from annot.web.plain import plain
 
@@ -83,3 +88,19 @@ def test_settings_refuses_a_bad_label_set_in_words(filled: None, home: Workspace
     assert "twice" in drawn.error[0].value
     with Store(home.database) as again:
         assert [project.name for project in again.projects.all()] == ["Larkfield support", "empty"]
+
+
+def test_what_was_simulated_is_on_the_lead_page(filled: None, home: Workspace) -> None:
+    assert "simulation" not in " ".join(one.value for one in page("lead", "empty").subheader)
+    cell = asdict(make("toy", "default", 1)) | {"metric": "accuracy"}
+    points = [{"labels": labels, "accuracy": labels / 200, "macro_f1": 0.0} for labels in (30, 80, 130)]
+    result = Result("key", cell, points, [], 2.0, {}, "x", 0.0)
+    report.results_file(home).parent.mkdir(parents=True)
+    report.results_file(home).write_text(json.dumps(asdict(result)) + "\n")
+    drawn = page("lead", "empty")
+    assert not drawn.exception
+    assert "simulation" in " ".join(one.value for one in drawn.subheader)
+    assert drawn.selectbox[0].value == "toy"
+    assert drawn.dataframe[-1].value["Score"].tolist() == [0.65]
+    report.results_file(home).write_text("nonsense\n")
+    assert "line 1" in page("lead", "empty").error[0].value

@@ -164,10 +164,14 @@ class Ranker:
 
 
 def check_is_due(check: Check | None, method: str, spent: int, model: int) -> bool:
-    """Tell whether self-training is to be checked (again): by another method or model, or after CHECK_EVERY more or fewer labels."""
-    if method == "none":
+    """Tell whether heads are to be checked (again): by another method, or after CHECK_EVERY more or fewer labels.
+
+    Only on the plain encoder. One that was fine-tuned has seen the labels, so that a head on it gets them right either way; the run
+    that made it has checked self-training itself.
+    """
+    if method == "none" or model > 0:
         return False
-    return check is None or (check.method, check.model) != (method, model) or abs(spent - check.labels) >= learning.CHECK_EVERY
+    return check is None or check.method != method or abs(spent - check.labels) >= learning.CHECK_EVERY
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import dataclasses
 import json
 import shutil
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +21,20 @@ from numpy.typing import NDArray
 from annot import encoders, quality
 from annot.encoders import EncoderId
 from annot.learners import head as heads
-from annot.learners.finetune import Recipe, finetune
+from annot.learners.finetune import Recipe
+from annot.loop import rounds
 from annot.loop.encoding import Progress, encode_project, run_folder, serving_encoder
 from annot.loop.learning import predict
-from annot.loop.targets import Labelled, settle, with_ancestors
-from annot.loop.teaching import Teacher, teacher
-from annot.records import Kind, Project, Run, RunState, Split
+from annot.loop.targets import Labelled, settle
+from annot.records import Check, Kind, Project, Run, RunState, Split
 from annot.settings import ProjectSettings, Workspace
 from annot.store import Store
 
 FOLDS = 2
 # Steps of a gate fold relative to the run's: enough to see a failed recipe, cheap enough to do every time.
 GATE_STEPS_SHARE = 0.5
+# Self-training is checked again when labels have grown to so many times what they were; a check costs about two more trainings.
+CHECK_AGAIN = 1.5
 TRAINED_ON = "training_items.json"
 
 
@@ -61,10 +63,12 @@ def perform_run(workspace: Workspace, store: Store, project: Project, tell: Prog
     started = time.perf_counter()
     try:
         texts = dict(zip(labelled.items.tolist(), store.items.texts(labelled.items.tolist()), strict=True))
-        trial = Trial(workspace, store, project, labelled, texts, run, tell, teacher(workspace, store, project, labelled))
-        candidate = trial.train(labelled.train, run_folder(workspace, run.id), share=1.0, what="Fine-tuning")
-        gate = trial.gate(candidate)
-        card = trial.card(candidate, gate)
+        trial = Trial(workspace, store, project, labelled, texts, run, tell)
+        check = trial.check_self_training()
+        method = check.method if check is not None and check.helps else "none"
+        candidate, pseudo = rounds.fine_tune(trial.material(method, labelled.train), run_folder(workspace, run.id), trial.told)
+        gate = trial.gate(candidate, method)
+        card = trial.card(candidate, gate) | {"self_training": {"method": method, "pseudo_labels": pseudo}}
         if gate.passed:
             encode_project(workspace, store, project, candidate, tell)
         card["seconds"] = round(time.perf_counter() - started, 1)
@@ -117,8 +121,6 @@ class Trial:
     texts: dict[int, str]
     run: Run
     tell: Progress
-    teacher: Teacher | None
-    pseudo: list[int] = field(default_factory=list)  # how many pseudo-labels each training took in
 
     @property
     def settings(self) -> ProjectSettings:
@@ -143,23 +145,41 @@ class Trial:
             patience=settings.run_patience,
         )
 
-    def train(self, rows: NDArray[np.bool_], out: Path, *, share: float, what: str) -> EncoderId:
-        """Fine-tune from the plain encoder on the given rows; fine-tuning a fine-tuned one would compound its first mistakes."""
-        base, recipe = encoders.identify(self.settings.encoder), self.recipe(share)
-        texts, targets = [self.texts[item] for item in self.labelled.items[rows].tolist()], self.labelled.targets[rows]
-        weights = np.ones(len(texts), np.float32)
-        taught = self.teacher.pseudo_labels(rows, self.run.number) if self.teacher else None
-        self.pseudo.append(len(taught[1]) if taught else 0)
-        if taught:
-            items, pseudo = taught
-            texts += self.store.items.texts(items.tolist())
-            targets, weights = np.concatenate([targets, pseudo.labels]), np.concatenate([weights, pseudo.weights])
-        targets = with_ancestors(targets, self.parents)
-        return finetune(
-            base, texts, targets, weights=weights, recipe=recipe, out=out, on_progress=lambda step: self.tell(step, recipe.steps, what)
-        )
+    def material(self, method: str, rows: NDArray[np.bool_], share: float = 1.0) -> rounds.Material:
+        """Return what a round learns from: the labels of ``rows`` and, with a method, a random part of what nobody has labelled."""
+        texts = [self.texts[item] for item in self.labelled.items[rows].tolist()]
+        pool = [] if method == "none" else self._unlabelled()
+        base = encoders.identify(self.settings.encoder)
+        targets = self.labelled.targets[rows]
+        return rounds.Material(base, self.recipe(share), texts, targets, pool, self.parents, self.project.exclusive, method)
 
-    def gate(self, candidate: EncoderId) -> Gate:
+    def _unlabelled(self) -> list[str]:
+        items = np.array([item for item, _ in self.store.items.hashes(self.project.id, Split.POOL)], np.int64)
+        free = np.setdiff1d(items, self.labelled.items)
+        return self.store.items.texts(np.random.default_rng(self.settings.seed).permutation(free)[: rounds.POOL].tolist())
+
+    def told(self, step: int, what: str) -> None:
+        """Tell of a step of a training; some have fewer steps than the run itself."""
+        self.tell(step, self.settings.run_steps, what)
+
+    def check_self_training(self) -> Check | None:
+        """Find out anew whether self-training helps, once labels have grown by half since the last time; else return what was found then.
+
+        A check of another method, or of heads alone, does not count. None where no method is chosen.
+        """
+        method = self.settings.self_training
+        if method == "none":
+            return None
+        last = self.store.runs.newest_check(self.project.id)
+        if last is not None and last.method == method and last.run and self.run.labels < CHECK_AGAIN * last.labels:
+            return last
+        material = self.material(method, self.labelled.train, GATE_STEPS_SHARE)
+        found = rounds.check(material, run_folder(self.workspace, self.run.id).with_suffix(".gate"), self.told)
+        found = dataclasses.replace(found, labels=self.run.labels, model=self.run.number, run=True, at=time.time())
+        self.store.runs.note_check(self.project.id, found)
+        return found
+
+    def gate(self, candidate: EncoderId, method: str) -> Gate:
         present = serving_encoder(self.workspace, self.project)
         audit = self.labelled.audit & ~self.labelled.test
         old, new = [self._judge(present, self.labelled.train, audit)], [self._judge(candidate, self.labelled.train, audit)]
@@ -168,7 +188,7 @@ class Trial:
             if (self.labelled.targets[learn].sum(axis=0) > 0).sum() < 2:
                 continue
             folder = run_folder(self.workspace, self.run.id).with_suffix(".gate")
-            without = self.train(learn, folder, share=GATE_STEPS_SHARE, what="Checking the recipe on held-out labels")
+            without, _ = rounds.fine_tune(self.material(method, learn, GATE_STEPS_SHARE), folder, self._checking)
             old.append(self._judge(present, learn, fold))
             new.append(self._judge(without, learn, fold))
             shutil.rmtree(folder)
@@ -176,6 +196,9 @@ class Trial:
         difference, error = quality.paired_difference(before, after)
         n = len(before)
         return Gate(quality.wilson(int(before.sum()), n), quality.wilson(int(after.sum()), n), difference, error, int(audit.sum()))
+
+    def _checking(self, step: int, what: str) -> None:
+        self.told(step, "Checking the recipe on held-out labels")
 
     def _folds(self) -> list[NDArray[np.bool_]]:
         """Split the training labels of items the present encoder has not seen into folds."""
@@ -211,7 +234,6 @@ class Trial:
             "encoder": {"base": base.name, "base_key": base.key, "key": candidate.key, "dimensions": candidate.dimensions},
             "labels_spent": self.run.labels,
             "training_labels": int(self.labelled.train.sum()),
-            "pseudo_labels": self.pseudo[0],
             "labels_per_class": dict(
                 zip(
                     (label.name for label in self.store.projects.labels(self.project.id)),

@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +50,13 @@ class Cell:
 
 
 SMALL_TEXT = "small-text"
+# Goes on to four times the labels, so that it can be said how many of them random draws would have needed; and the whole pool.
+LONG_RANDOM, LONGER, ALL = "random_4x", 4, "all"
 # Which choices of a cell each policy makes; the rest are the project's defaults.
 POLICIES: dict[str, dict[str, Any]] = {
     "random": {"selector": "random", "self_training": "none"},
+    LONG_RANDOM: {"selector": "random", "self_training": "none"},
+    ALL: {"selector": "random", "cold_start": "random", "initial": "cold", "self_training": "none"},
     "breaking_ties": {"selector": "breaking_ties", "self_training": "none"},
     **{
         f"breaking_ties+{method}": {"selector": "breaking_ties", "self_training": method, "guard": False}
@@ -77,6 +81,11 @@ def make(data: str, policy: str, seed: int, **choices: Any) -> Cell:
         selftraining.methods.get(method or "none")
         made = {"selector": selector, "self_training": method or "none"}
     cell = Cell(**{"data": data, "policy": policy, "seed": seed, **made, **choices})
+    if policy == LONG_RANDOM:
+        more = (*cell.runs_at, 2 * cell.labels, LONGER * cell.labels) if cell.runs_at else ()
+        cell = replace(cell, labels=LONGER * cell.labels, runs_at=more)
+    if policy == ALL:
+        cell = replace(cell, labels=cell.pool, first=cell.pool, runs_at=(cell.pool,) if cell.runs_at else ())
     if not 2 <= cell.first <= cell.labels or cell.query < 1:
         raise BadInput(f"A replay needs 2 or more first labels, at most {cell.labels} of them, and queries of 1 or more.")
     return cell

@@ -12,16 +12,14 @@ from typing import Any
 from annot.errors import BadInput
 from annot.settings import Workspace
 from annot.simulate import cell as cells
-from annot.simulate import grid, report
+from annot.simulate import grid, page, report
 from annot.simulate.cell import Cell
 
 QUICK = {"policies": ["random", "breaking_ties", "default"], "seeds": 1, "run_every": 50, "pool": 1_500, "test": 500}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--data", type=Path, nargs="+", required=True, metavar="PATH", help="folders with train and test, or labelled files"
-    )
+    parser.add_argument("--data", type=Path, nargs="+", default=[], metavar="PATH", help="folders with train and test, or labelled files")
     parser.add_argument("--policies", nargs="+", default=["random", "breaking_ties", "default"], metavar="NAME",
                         help=f"{', '.join(cells.POLICIES)}; or SELECTOR, or SELECTOR+METHOD")  # fmt: skip
     parser.add_argument("--seeds", type=int, default=3)
@@ -37,6 +35,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="cells at a time, one core each")
     parser.add_argument("--out", type=Path, help="results, one JSON line a cell; cells it holds are not run again")
     parser.add_argument("--plots", type=Path, metavar="FOLDER", help="where curves go (default: beside the results)")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="write what the results file says into this page (docs/benchmarks.md)")
     parser.add_argument("--quick", action="store_true", help="one seed, three policies, a small pool: a first look in minutes")
 
 
@@ -74,8 +73,10 @@ def simulate(home: Workspace, options: argparse.Namespace) -> int:
     if options.quick:
         for name, value in QUICK.items():
             setattr(options, name, value)
+    if not options.data and not options.page:
+        raise BadInput("Name the data to replay: --data FOLDER, e.g. --data ../shared/datasets/trec6.")
     planned = plan(options)
-    out = options.out or home.home / "simulate" / "results.jsonl"
+    out = options.out or report.results_file(home)
     with tqdm(total=len(planned), unit="cell", file=sys.stderr, disable=not sys.stderr.isatty()) as bar:
 
         def done(words: str) -> None:
@@ -83,7 +84,13 @@ def simulate(home: Workspace, options: argparse.Namespace) -> int:
             bar.update()
 
         results = grid.run(planned, out, home.vectors, options.jobs, done)
-    print(report.table(report.summarise(results)))
-    pictures = report.draw(results, options.plots or out.parent / "plots")
+    if results:
+        print(report.table(report.summarise(results)))
+    if options.page:
+        everything = grid.read(out)
+        pictures = report.draw(everything, options.page.parent / "img" / "benchmarks")
+        page.write(everything, options.page)
+    else:
+        pictures = report.draw(results, options.plots or out.parent / "plots")
     print(f"Results: {out}. Curves: {', '.join(str(path) for path in pictures)}.")
     return 0 if len(results) == len(set(planned)) else 1

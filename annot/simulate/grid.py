@@ -111,7 +111,7 @@ def perform(cell: Cell, cache: Path) -> Result:
             state = replay(cell, dataset, cache)
             points, checks = state.points, state.checks
     versions = {"annot": __version__} | {name: version(name) for name in PACKAGES}
-    facts = dataclasses.asdict(cell) | {"data": path.name, "metric": metric(dataset)}
+    facts = json.loads(json.dumps(dataclasses.asdict(cell))) | {"data": path.name, "metric": metric(dataset)}
     seconds = round(time.perf_counter() - started, 1)
     return Result(
         cell.key, facts, [dataclasses.asdict(point) for point in points], checks, seconds, versions, platform.machine(), round(time.time())

@@ -4,7 +4,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from annot import encoders, quality, selectors, twins
 from annot.encoders import EncoderId
-from annot.errors import BadInput
-from annot.learners.finetune import Recipe, finetune
-from annot.loop import learning
+from annot.learners.finetune import Recipe
+from annot.loop import learning, rounds
+from annot.loop.training import GATE_STEPS_SHARE
+from annot.records import Check
 from annot.selectors import Situation
 from annot.selectors.coldstart import zero_shot
 from annot.simulate.cell import Cell
@@ -83,41 +84,50 @@ class Replay:
     def ask(self) -> None:
         """Ask for one query's worth of items, and have them answered."""
         most = min(self.cell.query, self.cell.labels - len(self.labelled))
-        picked = selectors.select(self.cell.selector, self.situation(), most)
-        if not len(picked.indices):
-            raise BadInput(f"The pool of {self.dataset.pool} texts is used up at {len(self.labelled)} labels; ask for fewer.")
-        self.labelled += picked.indices.tolist()
+        self.labelled += selectors.select(self.cell.selector, self.situation(), most).indices.tolist()
 
     def learn(self) -> None:
-        """Refit the head as the ranker does; the guard decides first whether pseudo-labels are used."""
+        """Refit the head as the ranker does. On the plain encoder the guard decides first; later the newest run's check stands."""
         self.earlier, situation = self.proba, self.situation()
         method = self.cell.self_training
-        if method != "none" and self.cell.guard:
-            found = learning.check(situation, method, self.cell.seed, np.empty(0, np.int64), np.empty((0, len(self.dataset.labels))))
-            self.checks.append({"labels": len(self.labelled), **asdict(found), "helps": found.helps})
-            self.used = found.helps
-        else:
-            self.used = method != "none"
+        if method != "none" and not self.cell.guard:
+            self.used = True
+        elif method != "none" and self.model == 0:
+            nobody = np.empty(0, np.int64), np.empty((0, len(self.dataset.labels)))
+            self.note(learning.check(situation, method, self.cell.seed, *nobody))
         learned = learning.learn(situation, method if self.used else "none", self.cell.seed)
         self.proba, self.pseudo = (None, None) if learned is None else (learned.proba, learned.pseudo)
+
+    def note(self, found: Check) -> None:
+        self.checks.append({**asdict(found), "labels": len(self.labelled), "helps": found.helps})
+        self.used = found.helps
 
     def judge(self) -> None:
         """Note the quality on the test part."""
         self.points.append(point(self, time.perf_counter() - self.started))
 
     def run(self, scratch: Path) -> None:
-        """Fine-tune the plain encoder on all labels, and on pseudo-labels while they are in use; re-encode everything."""
-        places, weights = np.array(self.labelled, np.int64), np.ones(len(self.labelled), np.float32)
+        """Do what a run does, but for its gate: check self-training, fine-tune in a round of it if it helps, re-encode everything."""
+        places = np.array(self.labelled, np.int64)
         targets = self.dataset.targets[places]
         if (targets.sum(axis=0) > 0).sum() < 2:
             return
-        if self.pseudo is not None and len(self.pseudo):
-            places, weights = np.concatenate([places, self.pseudo.indices]), np.concatenate([weights, self.pseudo.weights])
-            targets = np.concatenate([targets, self.pseudo.labels])
-        recipe = Recipe(objective=self.cell.objective, steps=self.cell.run_steps, seed=self.cell.seed)
-        base = encoders.identify(self.cell.encoder)
-        texts = [self.dataset.texts[place] for place in places]
-        tuned = finetune(base, texts, targets, weights=weights, recipe=recipe, out=scratch / "encoder")
+        free = np.setdiff1d(np.arange(self.dataset.pool), places)
+        material = rounds.Material(
+            encoders.identify(self.cell.encoder),
+            Recipe(objective=self.cell.objective, steps=self.cell.run_steps, seed=self.cell.seed),
+            [self.dataset.texts[place] for place in places],
+            targets,
+            [self.dataset.texts[place] for place in np.random.default_rng(self.cell.seed).permutation(free)[: rounds.POOL]],
+            np.full(len(self.dataset.labels), -1),
+            self.dataset.exclusive,
+            self.cell.self_training,
+        )
+        if material.method != "none" and self.cell.guard:
+            shorter = replace(material.recipe, steps=max(1, round(material.recipe.steps * GATE_STEPS_SHARE)))
+            self.note(rounds.check(replace(material, recipe=shorter), scratch / "check", lambda step, what: None))
+            material = material if self.used else replace(material, method="none")
+        tuned, _ = rounds.fine_tune(material, scratch / "encoder", lambda step, what: None)
         self.vectors = encoders.load(tuned).encode(self.dataset.texts)
         self.model += 1
 
@@ -140,16 +150,18 @@ def replay(cell: Cell, dataset: Dataset, cache: Path, tell: Tell = lambda labels
     )
     state.groups = np.concatenate([state.groups, np.full(len(dataset.texts) - dataset.pool, -1)])
     scratch = Path(tempfile.mkdtemp(prefix="annot-simulate-"))
+    most = min(cell.labels, dataset.pool)
+    runs = {min(labels, dataset.pool) for labels in cell.runs_at}
     try:
         state.begin()
         while True:
             state.learn()
-            if len(state.labelled) in cell.runs_at:
+            if len(state.labelled) in runs:
                 state.run(scratch)
                 state.learn()
             state.judge()
             tell(len(state.labelled))
-            if len(state.labelled) >= cell.labels:
+            if len(state.labelled) >= most:
                 return state
             state.ask()
     finally:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from annot.settings import Workspace
 from annot.simulate.grid import Result
 
 # A 90 % interval of the mean of a few seeds: Student's t, two-sided, by degrees of freedom.
@@ -37,6 +38,11 @@ class Summary:
     seconds: float
 
 
+def results_file(home: Workspace) -> Path:
+    """Return where a workspace keeps the results of its replays, unless told otherwise."""
+    return home.home / "simulate" / "results.jsonl"
+
+
 def grouped(results: Iterable[Result]) -> dict[tuple[str, str], list[Result]]:
     """Return the results by (data, policy), data sets and policies in the order they first came."""
     found: dict[tuple[str, str], list[Result]] = defaultdict(list)
@@ -50,13 +56,16 @@ def name_of(result: Result) -> str:
 
 
 def summarise(results: Sequence[Result]) -> list[Summary]:
-    """Return one line a data set and policy, over the points up to the fewest labels any of its seeds ended with."""
+    """Return one line a data set and policy; each is judged at the label counts that all policies of its data set reached."""
     lines = []
-    for (data, policy), cells in grouped(results).items():
+    groups = grouped(results)
+    for (data, policy), cells in groups.items():
         metric = cells[0].cell["metric"]
-        finals = [cell.points[-1][metric] for cell in cells]
-        areas = [area([(point["labels"], point[metric]) for point in cell.points]) for cell in cells]
-        labels = min(cell.points[-1]["labels"] for cell in cells)
+        labels = min(cell.points[-1]["labels"] for (other, _), those in groups.items() if other == data for cell in those)
+        curves = [[(point["labels"], point[metric]) for point in cell.points if point["labels"] <= labels] for cell in cells]
+        if not all(curves):  # it began later than others ended, like a reference with all labels
+            continue
+        finals, areas = [curve[-1][1] for curve in curves], [area(curve) for curve in curves]
         lines.append(
             Summary(
                 data,

@@ -142,6 +142,6 @@ def m003_self_training_checks(db: Database) -> None:
     db.conn.execute(
         "CREATE TABLE checks (id INTEGER PRIMARY KEY, project_id INTEGER NOT NULL REFERENCES projects(id), method TEXT NOT NULL, "
         "pseudo INTEGER NOT NULL, gain REAL NOT NULL, error REAL NOT NULL, n INTEGER NOT NULL, labels INTEGER NOT NULL, "
-        "model INTEGER NOT NULL, at REAL NOT NULL)"
+        "model INTEGER NOT NULL, run INTEGER NOT NULL, at REAL NOT NULL)"
     )
     db.conn.execute("CREATE INDEX checks_by_project ON checks(project_id, id)")

@@ -78,9 +78,10 @@ class Runs:
     def newest_check(self, project: int) -> Check | None:
         """Return what self-training was last found to do, None before the first check."""
         row = self._db.row(
-            "SELECT method, pseudo, gain, error, n, labels, model, at FROM checks WHERE project_id = ? ORDER BY id DESC LIMIT 1", (project,)
+            "SELECT method, pseudo, gain, error, n, labels, model, run, at FROM checks WHERE project_id = ? ORDER BY id DESC LIMIT 1",
+            (project,),
         )
-        return Check(**dict(row)) if row else None
+        return Check(**(dict(row) | {"run": bool(row["run"])})) if row else None
 
 
 def _run(row: Row) -> Run:

@@ -10,6 +10,7 @@ from annot.records import Estimate, JobState, Project, RunState, User
 from annot.settings import workspace
 from annot.store import Store
 from annot.web.api import token_of
+from annot.web.pages.replays import show_replays
 from annot.web.plain import plain
 
 REFRESH_S = 3.0
@@ -25,6 +26,7 @@ RUN_WORDS = {
 def show(store: Store, user: User, project: Project) -> None:
     st.title("How good are we?")
     _live(project)
+    show_replays()
 
 
 @st.fragment(run_every=REFRESH_S)

@@ -1,0 +1,93 @@
+"""The part of docs/benchmarks.md that is made from results of replays. Must not contain a number that is not in them."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from annot.simulate import report
+from annot.simulate.cell import ALL, LONG_RANDOM, SMALL_TEXT
+from annot.simulate.grid import Result
+
+BEGIN, END = "<!-- made by: python -m annot simulate --page; do not edit -->", "<!-- end of what simulate made -->"
+
+
+def write(results: Sequence[Result], path: Path) -> None:
+    """Put the results' part into the page, in place of what an earlier call put there; the rest of the page stays."""
+    old = path.read_text("utf-8") if path.exists() else "# Benchmarks\n"
+    before, _, rest = old.partition(BEGIN)
+    after = rest.partition(END)[2]
+    path.write_text(f"{before.rstrip()}\n\n{BEGIN}\n\n{section(results, path.parent)}\n{END}\n\n{after.strip()}".rstrip() + "\n", "utf-8")
+
+
+def section(results: Sequence[Result], folder: Path) -> str:
+    """Return the markdown of all data sets."""
+    newest = max(results, key=lambda result: result.finished_at)
+    parts = [
+        "## Strategies compared on real data",
+        "",
+        f"{len(results)} replays, {sum(result.seconds for result in results) / 3600:.1f} core hours. "
+        f"Versions of the newest: {', '.join(f'{name} {version}' for name, version in newest.versions.items())}; {newest.machine}, "
+        f"{time.strftime('%Y-%m-%d', time.gmtime(newest.finished_at))}.",
+        "Score: accuracy, or macro-F1 where several labels may hold or one prevails; mean ± standard deviation over the seeds. "
+        "Area: mean height of the curve of the score between the first and the last label count.",
+        "",
+        *saving_table(results),
+    ]
+    for data in dict.fromkeys(report.name_of(result) for result in results):
+        parts += ["", f"### {data}", "", *data_table([result for result in results if report.name_of(result) == data])]
+        if (folder / "img" / "benchmarks" / f"{data}.png").exists():
+            parts += ["", f"![Curves on {data}](img/benchmarks/{data}.png)"]
+    return "\n".join(parts) + "\n"
+
+
+def data_table(results: Sequence[Result]) -> list[str]:
+    """Return one data set's table, a row a policy, and the reference lines under it."""
+    lines = report.summarise([result for result in results if result.cell["policy"] != ALL])
+    rows = ["| policy | seeds | score at the end | area |", "|---|---|---|---|"]
+    for line in lines:
+        rows.append(
+            f"| {_shown(line.policy)} | {line.seeds} | {line.final:.3f} ± {line.final_sd:.3f} | {line.area:.3f} ± {line.area_sd:.3f} |"
+        )
+    if lines:
+        rows += ["", f"At {lines[0].labels} labels, from a pool of {results[0].cell['pool']:,}; {lines[0].metric.replace('_f1', '-F1')}."]
+    references = [f"random {labels}: {mean:.3f}" for labels, mean, _, _ in _random_curve(results) if labels in _references(results)]
+    if whole := [result for result in results if result.cell["policy"] == ALL]:
+        curve = report.mean_curve(whole, whole[0].cell["metric"])
+        references.append(f"all {curve[-1][0]:,} labels of the pool: {curve[-1][1]:.3f}")
+    return [*rows, *(["", f"Reference, same fine-tuning: {'; '.join(references)}."] if references else [])]
+
+
+def saving_table(results: Sequence[Result]) -> list[str]:
+    """Return how many random labels do what the default does with its last count, and how the default stands to small-text's loop."""
+    rows = ["| data set | default at the end | labels random draws need for it | factor | area minus small-text's | minus breaking ties' |"]
+    rows.append("|---|---|---|---|---|---|")
+    for data in dict.fromkeys(report.name_of(result) for result in results):
+        mine = [result for result in results if report.name_of(result) == data]
+        lines = {line.policy: line for line in report.summarise([result for result in mine if result.cell["policy"] != ALL])}
+        curve = [(labels, mean) for labels, mean, _, _ in _random_curve(mine)]
+        if "default" not in lines or not curve:
+            continue
+        default = lines["default"]
+        reached = report.labels_to_reach(curve, default.final)
+        needed = f"{reached:.0f}" if reached else f"more than {curve[-1][0]}"
+        factor = f"{reached / default.labels:.1f}" if reached else f"over {curve[-1][0] / default.labels:.1f}"
+        areas = [f"{100 * (default.area - lines[other].area):+.1f} points" if other in lines else "not run" for other in PEERS]
+        rows.append(f"| {data} | {default.final:.3f} at {default.labels} | {needed} | {factor} | {' | '.join(areas)} |")
+    return rows
+
+
+PEERS = (SMALL_TEXT, "breaking_ties")
+
+
+def _random_curve(results: Sequence[Result]) -> list[tuple[int, float, float, int]]:
+    long = [result for result in results if result.cell["policy"] == LONG_RANDOM]
+    return report.mean_curve(long, long[0].cell["metric"]) if long else []
+
+
+def _references(results: Sequence[Result]) -> set[int]:
+    """Return the label counts at which the long random replays were fine-tuned, but for the first ones."""
+    return {labels for result in results if result.cell["policy"] == LONG_RANDOM for labels in result.cell["runs_at"][-3:]}
+
+
+def _shown(policy: str) -> str:
+    return "random" if policy == LONG_RANDOM else policy
