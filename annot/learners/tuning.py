@@ -9,7 +9,7 @@ from typing import Any
 from annot.errors import ModelError
 
 TUNINGS = ("full", "lora")
-# Rank and scale of the adapters.
+# Rank and scale of the adapters, as is customary; with LORA_RATE they came within a point of full tuning (docs/decisions.md).
 LORA_RANK = 16
 LORA_SCALE = 2.0
 # An adapter starts as a product with zero and has far fewer parameters, so it wants larger steps than the weights themselves.
