@@ -5,5 +5,6 @@ from pathlib import Path
 import streamlit as st
 
 from annot.web.api import routes
+from annot.web.lifespan import hold_open
 
-app = st.App(Path(__file__).parent / "annot" / "web" / "pages" / "entry.py", routes=routes)
+app = st.App(Path(__file__).parent / "annot" / "web" / "pages" / "entry.py", routes=routes, lifespan=hold_open)

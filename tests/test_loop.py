@@ -194,6 +194,28 @@ def test_a_run_that_is_not_better_is_kept_but_not_served(
     assert [path.name for path in encoding.run_folder(home, run.id).iterdir()] == ["card.json"]
 
 
+@pytest.mark.slow
+def test_a_run_checks_self_training_and_learns_from_pseudo_labels_only_if_it_helps(
+    home: Workspace, store: Store, project: Project, lead: User, gold: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(selftraining.methods._entries, "first_class", first_class)
+    project = projects.change_settings(store, project, {"run_steps": 8, "self_training": "first_class"})
+    Ranker(home, project.id).refresh(store)
+    label_some(store, project, lead, gold, 40)
+    run = training.perform_run(home, store, project, lambda done, total, message: None)
+    check = store.runs.newest_check(project.id)
+    assert check is not None
+    assert (check.run, check.method, check.labels, check.n, check.pseudo) == (True, "first_class", 40, 36, 5)
+    assert run.card["self_training"] == {"method": "first_class" if check.helps else "none", "pseudo_labels": 5 if check.helps else 0}
+    store.runs.note_check(project.id, replace(check, gain=0.1))  # found to help a moment ago, so the next run does not ask again
+    told: list[str] = []
+    run = training.perform_run(home, store, store.projects.get(project.id), lambda done, total, message: told.append(message))
+    assert run.card["self_training"] == {"method": "first_class", "pseudo_labels": 5}
+    assert "Fine-tuning with pseudo-labels" in told
+    assert "Checking self-training" not in told
+    assert not list(home.runs.glob("*.gate"))
+
+
 def wait_for(what: str, ready: object, seconds: float = 120.0) -> None:
     deadline = time.monotonic() + seconds
     while not ready():  # type: ignore[operator]

@@ -14,6 +14,7 @@ from annot.loop import labelling
 from annot.records import Event, Kind, Label, QueueRow, Ranking, Reason, Relation, Role, Split
 from annot.settings import Workspace
 from annot.store import Store
+from annot.store.database import SCHEMA_VERSION
 from annot.store.items import NewItem
 from annot.store.migrations import migrations
 from annot.vectors import content_hash
@@ -312,6 +313,7 @@ def test_a_file_in_the_place_of_the_workspace_is_said_in_words(tmp_path: Path) -
         Store(tmp_path / "file" / "annot.db")
 
 
-def test_migrations_have_unique_names_in_order() -> None:
+def test_migrations_have_unique_names_in_order_and_an_old_workspace_gets_the_newest() -> None:
     names = [migration.name for migration in migrations._migrations]
+    assert len(names) == SCHEMA_VERSION
     assert names == sorted(set(names))
