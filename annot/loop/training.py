@@ -25,7 +25,7 @@ from annot.learners.finetune import Recipe
 from annot.loop import rounds
 from annot.loop.encoding import Progress, encode_project, run_folder, serving_encoder
 from annot.loop.learning import predict
-from annot.loop.targets import Labelled, settle
+from annot.loop.targets import Labelled, parents_of, settle
 from annot.records import Check, Kind, Project, Run, RunState, Split
 from annot.settings import ProjectSettings, Workspace
 from annot.store import Store
@@ -126,13 +126,6 @@ class Trial:
     def settings(self) -> ProjectSettings:
         return ProjectSettings.parse(self.project.settings)
 
-    @property
-    def parents(self) -> NDArray[np.int64]:
-        """Return the place of each label's parent among the labels (k,), -1 at the top."""
-        labels = self.store.projects.labels(self.project.id)
-        place = {label.id: at for at, label in enumerate(labels)}
-        return np.array([place.get(label.parent or 0, -1) for label in labels], np.int64)
-
     def recipe(self, share: float) -> Recipe:
         settings = self.settings
         return Recipe(
@@ -150,8 +143,8 @@ class Trial:
         texts = [self.texts[item] for item in self.labelled.items[rows].tolist()]
         pool = [] if method == "none" else self._unlabelled()
         base = encoders.identify(self.settings.encoder)
-        targets = self.labelled.targets[rows]
-        return rounds.Material(base, self.recipe(share), texts, targets, pool, self.parents, self.project.exclusive, method)
+        targets, parents = self.labelled.targets[rows], parents_of(self.store.projects.labels(self.project.id))
+        return rounds.Material(base, self.recipe(share), texts, targets, pool, parents, self.project.exclusive, method)
 
     def _unlabelled(self) -> list[str]:
         items = np.array([item for item, _ in self.store.items.hashes(self.project.id, Split.POOL)], np.int64)
