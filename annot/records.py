@@ -118,7 +118,8 @@ class QueueRow:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """The stamp of one rewritten queue. ``model`` is the number of the published run (0: the plain encoder)."""
+    """The stamp of one rewritten queue. ``model`` is the number of the published run (0: the plain encoder), ``pseudo`` how many
+    pseudo-labels its head learned from."""
 
     id: int
     model: int
@@ -126,6 +127,7 @@ class Ranking:
     selector: str
     seconds: float
     created_at: float
+    pseudo: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,9 +246,9 @@ class Estimate:
 class Check:
     """What pseudo-labels were found to do: ``gain`` is the share right with them minus without, ``error`` its standard error.
 
-    ``n`` is the number of labels this rests on: people's training labels, cross-validated, and audit labels. Those the model chose are
-    among them, so it decides about self-training only and is no estimate of quality. ``run`` tells a check of fine-tuned encoders from
-    one of heads alone; the rest is the stamp of when it was made.
+    ``n`` is the number of people's training labels it rests on, each predicted by a model that does not know it. The model chose most
+    of them, so it decides about self-training only and is no estimate of quality. ``pseudo`` is how many pseudo-labels the check took
+    in, ``run`` tells a check of fine-tuned encoders from one of heads alone; the rest is the stamp of when it was made.
     """
 
     method: str

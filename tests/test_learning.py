@@ -47,32 +47,32 @@ def methods(monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
     return truth
 
 
-NONE = (np.empty(0, np.int64), np.empty((0, CLASSES), np.float32))
-
-
 def test_the_check_finds_help_and_harm(methods: np.ndarray) -> None:
     situation, _ = blobs(labelled=40)
-    helped = learning.check(situation, "oracle", 1, *NONE)
+    helped = learning.check(situation, "oracle", 1)
     situation, _ = blobs(labelled=40)
-    harmed = learning.check(situation, "liar", 1, *NONE)
+    harmed = learning.check(situation, "liar", 1)
+    assert helped is not None
+    assert harmed is not None
     assert (helped.pseudo, harmed.pseudo, helped.n, harmed.n) == (90, 90, 40, 40)
     assert helped.gain > harmed.gain
     assert harmed.gain < -2 * harmed.error
     assert not harmed.helps
 
 
-def test_audit_labels_are_judged_and_never_trained_on(methods: np.ndarray) -> None:
-    situation, truth = blobs(labelled=8)
-    audit = situation.pool[::10]
-    free = np.setdiff1d(situation.pool, audit)
-    found = learning.check(replace(situation, pool=free), "oracle", 1, audit, np.eye(CLASSES, dtype=np.float32)[truth[audit]])
-    assert found.n == 8 + len(audit)
-    assert found.gain > 0
-    assert found.helps
+def test_a_check_of_noise_finds_no_help() -> None:
+    gains = []
+    for seed in range(20):
+        situation, _ = blobs(seed, each=60, labelled=48)
+        noise = np.random.default_rng(seed).permutation(situation.targets)
+        found = learning.check(replace(situation, targets=noise), "actune", seed)
+        assert found is not None
+        gains.append(found.gain)
+    assert abs(np.mean(gains)) < 2 * np.std(gains) / np.sqrt(len(gains)) + 0.01
 
 
 def test_a_check_is_the_same_under_the_same_seed() -> None:
-    found = [learning.check(blobs(labelled=24)[0], "hast", 3, *NONE) for _ in range(2)]
+    found = [learning.check(blobs(labelled=24)[0], "hast", 3) for _ in range(2)]
     assert found[0] == found[1]
 
 
@@ -93,7 +93,13 @@ def test_one_class_seen_teaches_nothing_and_is_no_fault() -> None:
     situation, _ = blobs()
     one = replace(situation, labelled=situation.labelled[:2], targets=np.eye(CLASSES, dtype=np.float32)[[0, 0]])
     assert learning.learn(one, "hast", 1) is None
-    assert learning.check(one, "hast", 1, *NONE) == Check("hast", 0, 0.0, 0.0, 0)
+    assert learning.check(one, "hast", 1) is None
+    two = replace(situation, labelled=situation.labelled[:2], targets=np.eye(CLASSES, dtype=np.float32)[[0, 1]])
+    assert learning.check(two, "hast", 1) is None  # without either, the rest has one class
+
+
+def test_no_method_is_used_where_several_labels_may_hold() -> None:
+    assert (learning.method_of("hast", True), learning.method_of("hast", False)) == ("hast", "none")
 
 
 def test_seventy_seven_classes_with_one_label_each_can_be_learned_and_checked() -> None:
@@ -105,7 +111,9 @@ def test_seventy_seven_classes_with_one_label_each_can_be_learned_and_checked() 
         learned = learning.learn(situation, method, 1)
         assert learned is not None
         assert np.isfinite(learned.proba).all()
-        assert np.isfinite(learning.check(situation, method, 1, np.empty(0, np.int64), np.empty((0, 77))).gain)
+        found = learning.check(situation, method, 1)
+        assert found is not None
+        assert np.isfinite(found.gain)
 
 
 @pytest.mark.parametrize(

@@ -20,10 +20,12 @@ from annot.loop import accounts, encoding, labelling, projects, status, training
 from annot.loop.ranking import Ranker
 from annot.loop.sample import FOLDER, ensure_sample
 from annot.loop.targets import settle
-from annot.records import Event, JobState, Kind, Project, Reason, Role, RunState, Split, User
+from annot.records import Event, JobState, Kind, Label, Project, Reason, Role, RunState, Split, User
 from annot.selftraining import PseudoLabels
 from annot.settings import Workspace
 from annot.store import Store
+
+from .conftest import add_items
 
 ROOT = Path(__file__).parent.parent
 
@@ -203,10 +205,11 @@ def test_a_run_checks_self_training_and_learns_from_pseudo_labels_only_if_it_hel
     Ranker(home, project.id).refresh(store)
     label_some(store, project, lead, gold, 40)
     run = training.perform_run(home, store, project, lambda done, total, message: None)
-    check = store.runs.newest_check(project.id)
+    check = store.runs.newest_check(project.id, run=True)
     assert check is not None
     assert (check.run, check.method, check.labels, check.n, check.pseudo) == (True, "first_class", 40, 36, 5)
     assert run.card["self_training"] == {"method": "first_class" if check.helps else "none", "pseudo_labels": 5 if check.helps else 0}
+    store.runs.note_check(project.id, replace(check, run=False, gain=-0.1))  # of heads on the plain encoder: not about runs
     store.runs.note_check(project.id, replace(check, gain=0.1))  # found to help a moment ago, so the next run does not ask again
     told: list[str] = []
     run = training.perform_run(home, store, store.projects.get(project.id), lambda done, total, message: told.append(message))
@@ -294,7 +297,7 @@ def test_pseudo_labels_teach_the_head_while_they_are_found_to_help_and_are_nobod
     without = guessed_first()
     projects.change_settings(store, project, {"self_training": "first_class"})
     ranker.refresh(store)  # not checked yet, so not used; and then found to harm
-    found = store.runs.newest_check(project.id)
+    found = store.runs.newest_check(project.id, run=False)
     assert found is not None
     assert (found.method, found.pseudo, found.labels, found.model, found.helps) == ("first_class", 5, 30, 0, False)
     assert found.gain <= 0
@@ -305,6 +308,9 @@ def test_pseudo_labels_teach_the_head_while_they_are_found_to_help_and_are_nobod
     ranker = Ranker(home, project.id)
     ranker.refresh(store)
     assert guessed_first() > 1.1 * without
+    stamp = store.queue.ranking(project.id)
+    assert stamp is not None
+    assert stamp[0].pseudo == 5
     assert sum(answer.kind is Kind.LABEL for answer in store.answers.current(project.id, Split.POOL)) == 30
 
 
@@ -318,11 +324,41 @@ def test_self_training_is_checked_again_after_ten_labels(
     for _ in range(8):
         label_some(store, project, lead, gold, 5)
         ranker.refresh(store)
-        check = store.runs.newest_check(project.id)
+        check = store.runs.newest_check(project.id, run=False)
         checked.append(check.labels if check else 0)
     assert checked == [5, 5, 15, 15, 25, 25, 35, 35]
     assert check is not None
-    assert check.n == 35  # training labels by cross-validation, audit labels directly: each once
+    assert check.n == 28  # training labels, each once; a fifth of the labels is audit
+
+
+def test_where_several_labels_may_hold_nothing_is_checked(home: Workspace, store: Store, lead: User) -> None:
+    project = projects.create_project(store, "several", lead, exclusive=False)
+    first, second = projects.set_label_set(store, project, [Label(0, "a", "a"), Label(0, "b", "b")])
+    add_items(store, project, [f"message {n}" for n in range(40)])
+    encoding.encode_project(home, store, project, encoding.serving_encoder(home, project), lambda done, total, message: None)
+    Ranker(home, project.id).refresh(store)
+    leases = labelling.sync(store, project, lead, "tab", events=[], hold=[], want=12).leases
+    events = [
+        Event(f"uid-{n:06d}", Kind.LABEL, lease.item, ((first.id, second.id)[: n % 3]), lease=lease.id) for n, lease in enumerate(leases)
+    ]
+    labelling.sync(store, project, lead, "tab", events=events, hold=[], want=0)
+    assert Ranker(home, project.id).refresh(store) is not None
+    assert store.runs.newest_check(project.id, run=False) is None
+    assert "several labels" in status.lead_facts(store, project).self_training.words
+
+
+def test_a_changed_label_set_is_ranked_under_every_method(
+    home: Workspace, store: Store, project: Project, lead: User, gold: dict[str, str]
+) -> None:
+    ranker = Ranker(home, project.id)
+    ranker.refresh(store)
+    label_some(store, project, lead, gold, 30)
+    for method in selftraining.names():
+        projects.change_settings(store, project, {"self_training": method})
+        assert ranker.refresh(store) is not None
+        labels = store.projects.labels(project.id)
+        projects.set_label_set(store, project, [*labels, Label(0, f"new-{method}", "New")])
+        assert ranker.refresh(store) is not None
 
 
 def test_the_cold_start_may_rest_on_the_label_names(home: Workspace, store: Store, project: Project) -> None:

@@ -92,7 +92,7 @@ def test_settings_refuses_a_bad_label_set_in_words(filled: None, home: Workspace
 
 def test_what_was_simulated_is_on_the_lead_page(filled: None, home: Workspace) -> None:
     assert "simulation" not in " ".join(one.value for one in page("lead", "empty").subheader)
-    cell = asdict(make("toy", "default", 1)) | {"metric": "accuracy"}
+    cell = asdict(make("toy", "default", 1)) | {"metric": "accuracy", "texts": 2_000}
     points = [{"labels": labels, "accuracy": labels / 200, "macro_f1": 0.0} for labels in (30, 80, 130)]
     result = Result("key", cell, points, [], 2.0, {}, "x", 0.0)
     report.results_file(home).parent.mkdir(parents=True)

@@ -16,7 +16,7 @@ from annot.simulate import cell as cells
 from annot.simulate import command, grid, page, report
 from annot.simulate.data import load
 from annot.simulate.grid import Result
-from annot.simulate.replay import balanced, replay
+from annot.simulate.replay import Replay, balanced, replay
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +82,9 @@ def test_several_labels_and_labels_above_are_read(tmp_path: Path) -> None:
     write(folder / "train.csv", [("one", '["a", "b"]'), ("two", '["c"]'), ("three", '["a"]')])
     write(folder / "test.csv", [("four", '["b"]')])
     (folder / "hierarchy.json").write_text(json.dumps({"x": ["a", "b"], "y": ["c"]}))
+    write(folder / "train.csv", [("one", '["a", "b"]'), ("two", '["c"]'), ("three", '["a"]'), ("none", "[]")])
+    assert load(folder, 10, 9).pool == 4  # no label is an answer where several may hold
+    write(folder / "train.csv", [("one", '["a", "b"]'), ("two", '["c"]'), ("three", '["a"]')])
     data = load(folder, 9, 9)
     assert (data.labels, data.exclusive) == (["a", "b", "c"], False)
     assert data.targets[:3].tolist() == [[1, 1, 0], [0, 0, 1], [1, 0, 0]]
@@ -113,15 +116,22 @@ def test_a_missing_file_and_a_missing_column_are_said(tmp_path: Path) -> None:
         load(tmp_path, 1, 1, "parent")
 
 
-def test_the_key_tells_cells_apart_by_their_choices_and_not_by_where_the_data_lies() -> None:
+def test_the_key_tells_cells_apart_by_choices_and_content_and_not_by_where_the_data_lies(tmp_path: Path) -> None:
     one = cells.make("/here/trec6", "breaking_ties", 1)
     assert cells.make("/there/trec6", "breaking_ties", 1).key == one.key
     others = [cells.make("/here/trec6", "breaking_ties", 2), cells.make("/here/mr", "breaking_ties", 1), replace(one, run_steps=7)]
     assert len({one.key, *(other.key for other in others)}) == 4
+    keys = []
+    for folder, text in (("a", "one"), ("b", "one"), ("c", "two")):
+        (tmp_path / folder).mkdir()
+        write(tmp_path / folder / "mine.csv", [(text, "x")])
+        keys.append(cells.make(str(tmp_path / folder / "mine.csv"), "random", 1).key)
+    assert keys[0] == keys[1] != keys[2]
 
 
 def test_policies_are_names_selectors_or_a_selector_with_a_method() -> None:
-    assert cells.make("d", "typiclust+ust", 1).self_training == "ust"
+    chosen = cells.make("d", "typiclust+ust", 1)
+    assert (chosen.selector, chosen.self_training, chosen.guard) == ("typiclust", "ust", False)
     assert cells.make("d", "entropy".replace("entropy", "prediction_entropy"), 1).selector == "prediction_entropy"
     with pytest.raises(UnknownName, match="breaking_ties"):
         cells.make("d", "best", 1)
@@ -204,9 +214,10 @@ def test_a_damaged_result_and_a_failing_cell_are_said(sample: Path, tmp_path: Pa
 
 def made(policy: str, seed: int, scores: dict[int, float], data: str = "toy") -> Result:
     points = [
-        {"labels": labels, "accuracy": score, "macro_f1": 0.0, "model": 0, "pseudo": 0, "seconds": 1.0} for labels, score in scores.items()
+        {"labels": labels, "accuracy": score, "macro_f1": 0.0, "model": model, "pseudo": 0, "seconds": 1.0}
+        for model, (labels, score) in enumerate(scores.items(), 1)
     ]
-    cell = asdict(cells.make(data, policy, seed)) | {"metric": "accuracy"}
+    cell = asdict(cells.make(data, policy, seed)) | {"metric": "accuracy", "texts": 2_000}
     return Result(f"{policy}{seed}{data}", cell, points, [], 2.0, {"torch": "2"}, "x", 0.0)
 
 
@@ -226,6 +237,13 @@ def test_the_summary_is_what_one_would_reckon_by_hand() -> None:
     assert default.area == pytest.approx((0.7 + 0.675) / 2)
     assert random.final == pytest.approx(0.6)
     assert "default" in report.table([default, random])
+
+
+def test_results_of_another_setting_are_not_averaged_in() -> None:
+    other = made("default", 1, {30: 0.1, 130: 0.1})
+    other = replace(other, key="other", cell=other.cell | {"judge": "dev"})
+    again = replace(RESULTS[0], key="again", finished_at=1.0)
+    assert report.comparable([other, *RESULTS, again]) == [*RESULTS[1:], again]
 
 
 @pytest.mark.parametrize(
@@ -256,6 +274,26 @@ def test_the_page_says_what_the_results_say_and_keeps_what_is_not_its_own(tmp_pa
     assert "4.0" in text  # 130 labels of the default reach what random draws needed 520 for
     page.write(RESULTS, path)
     assert path.read_text() == text
+    with pytest.raises(BadInput, match="no results"):
+        page.write([], path)
+
+
+def test_the_factor_is_read_off_fine_tuned_points_only() -> None:
+    untuned = [point | {"model": 4} for point in made("random_4x", 1, {300: 0.8, 510: 0.8}).points]
+    random = RESULTS[2]
+    random = replace(random, points=[*random.points[:4], *untuned, random.points[4]])
+    row = page.saving_table([*RESULTS[:2], random])[-1]
+    assert "| 520 | 4.0 |" in row
+    lower = [replace(result, points=[*result.points[:2], result.points[2] | {"accuracy": 0.825}]) for result in RESULTS[:2]]
+    assert "| 390 | 3.0 |" in page.saving_table([*lower, random])[-1]
+
+
+def test_a_run_is_made_once_its_count_is_reached_or_passed(sample: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made_at: list[int] = []
+    monkeypatch.setattr(Replay, "run", lambda state, scratch: made_at.append(len(state.labelled)))
+    cell = cells.make(str(sample), "random", 1, labels=70, first=20, query=20, runs_at=(20, 45, 50, 70))
+    replay(cell, load(sample, 200, 50), cache)
+    assert made_at == [20, 60, 70]
 
 
 def test_runs_are_spread_over_the_labels_and_one_comes_last() -> None:

@@ -20,5 +20,9 @@ GOOD = Check("hast", 812, 0.019, 0.008, 130)
     ],
 )
 def test_self_training_is_said_in_one_line(method: str, check: Check | None, used: bool, words: str) -> None:
-    found = status.self_training(method, check)
+    found = status.self_training(method, True, check, 812)
     assert (found.used, found.words) == (used, words)
+
+
+def test_where_several_labels_may_hold_it_is_said_that_no_method_works() -> None:
+    assert status.self_training("hast", False, GOOD, 0).words == "self-training off: no method works where several labels may hold"

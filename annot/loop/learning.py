@@ -38,12 +38,10 @@ def learn(situation: Situation, method: str, seed: int) -> Learned | None:
     head = fit(situation, seed)
     if head is None:
         return None
-    proba = head.proba(situation.vectors)
-    pseudo = pseudo_labels(replace(situation, proba=proba), method)
-    if not len(pseudo):
-        return Learned(head, proba, pseudo)
-    head = fit(situation, seed, pseudo)
-    assert head is not None
+    pseudo = selftraining.choose("none", situation)
+    if method != "none":
+        pseudo = pseudo_labels(situation, head, method, PSEUDO_FROM)
+        head = fit(situation, seed, pseudo) or head
     return Learned(head, head.proba(situation.vectors), pseudo)
 
 
@@ -59,10 +57,27 @@ def fit(situation: Situation, seed: int, pseudo: PseudoLabels | None = None) -> 
     return heads.fit(np.asarray(situation.vectors[places], np.float32), targets, situation.exclusive, weights, seed)
 
 
-def pseudo_labels(situation: Situation, method: str, most: int = PSEUDO_FROM) -> PseudoLabels:
-    """Let ``method`` choose from a random part of the pool, small enough to do after every label."""
+def pseudo_labels(situation: Situation, head: heads.Head, method: str, most: int) -> PseudoLabels:
+    """Let ``method`` choose by ``head`` from a random part of the pool, small enough to do after every label.
+
+    Only that part and the labelled rows are scored and looked at; the result names places of ``situation``.
+    """
     part = np.sort(situation.rng.permutation(situation.pool)[:most])
-    return selftraining.choose(method, replace(situation, pool=part))
+    kept = np.concatenate([part, situation.labelled])
+    vectors = np.asarray(situation.vectors[kept])
+    small = replace(
+        situation,
+        proba=head.proba(vectors),
+        vectors=vectors,
+        pool=np.arange(len(part)),
+        labelled=np.arange(len(part), len(kept)),
+        samples=None,
+        earlier=None,
+        prior=None,
+        groups=None,
+    )
+    found = selftraining.choose(method, small)
+    return replace(found, indices=kept[found.indices])
 
 
 def predict(proba: NDArray[np.float32], exclusive: bool) -> NDArray[np.float32]:
@@ -73,65 +88,39 @@ def predict(proba: NDArray[np.float32], exclusive: bool) -> NDArray[np.float32]:
     return chosen
 
 
+def method_of(chosen: str, exclusive: bool) -> str:
+    """Return the method to use: none where several labels may hold, as all methods rest on one predicted label."""
+    return chosen if exclusive else "none"
+
+
 def uses(check: Check | None, method: str) -> bool:
     """Tell whether ``method`` was last found to help; none never does."""
     return check is not None and check.method == method and check.helps
 
 
-def check(situation: Situation, method: str, seed: int, audit: NDArray[np.int64], audit_targets: NDArray[np.floating]) -> Check:
-    """Compare heads with and without pseudo-labels, on labels they have not seen.
+def check(situation: Situation, method: str, seed: int) -> Check | None:
+    """Compare heads with and without pseudo-labels on labels they have not seen; None where there is nothing to compare them on.
 
-    Each of FOLDS folds of the labelled rows is predicted by a head fitted on the rest, with pseudo-labels chosen by that head alone;
-    the rows ``audit`` (a,), with ``audit_targets`` (a, k), are never trained on and predicted by the heads fitted on all labels.
+    Each of FOLDS folds of the labelled rows is predicted by a head fitted on the rest, with pseudo-labels chosen by that head alone.
+    Audit labels are left out: they are what quality is estimated from, and must not choose what is estimated.
     """
-    part = np.sort(situation.rng.permutation(situation.pool)[:CHECK_FROM])
-    small = _only(situation, part, audit)
-    held = np.arange(len(small.vectors) - len(audit), len(small.vectors))
-    rows = np.random.default_rng(seed).permutation(len(small.labelled))
-    before, after = [], []
-    for fold in np.array_split(rows, min(FOLDS, len(rows))):
+    rows = np.random.default_rng(seed).permutation(len(situation.labelled))
+    before, after, found = [np.empty(0, bool)], [np.empty(0, bool)], []
+    for fold in np.array_split(rows, min(FOLDS, max(1, len(rows)))):
         rest = np.setdiff1d(rows, fold)
-        fewer = replace(small, labelled=small.labelled[rest], targets=small.targets[rest])
-        plain, taught, _ = _both(fewer, method, seed, small.labelled[fold], small.targets[fold])
-        before.append(plain)
-        after.append(taught)
-    plain, taught, found = _both(small, method, seed, held, audit_targets)
-    right = np.concatenate([*before, plain]), np.concatenate([*after, taught])
-    gain, error = quality.paired_difference(*right)
-    return Check(method, found, gain, error, len(right[0]))
-
-
-def _only(situation: Situation, part: NDArray[np.int64], audit: NDArray[np.int64]) -> Situation:
-    """Return the situation with no rows but ``part`` of the pool, the labelled and, last, the audit ones."""
-    kept = np.concatenate([part, situation.labelled, audit])
-    earlier = None if situation.earlier is None else situation.earlier[kept]
-    pool, labelled = np.arange(len(part)), np.arange(len(part), len(part) + len(situation.labelled))
-    return replace(
-        situation,
-        vectors=np.asarray(situation.vectors[kept], np.float32),
-        pool=pool,
-        labelled=labelled,
-        earlier=earlier,
-        proba=None,
-        samples=None,
-        prior=None,
-        groups=None,
-    )
-
-
-def _both(
-    situation: Situation, method: str, seed: int, judged: NDArray[np.int64], truth: NDArray[np.floating]
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_], int]:
-    """Return which of the rows ``judged`` a head without and one with pseudo-labels gets right, and the number of those."""
-    head = fit(situation, seed)
-    if head is None:
-        return np.empty(0, bool), np.empty(0, bool), 0
-    pseudo = pseudo_labels(replace(situation, proba=head.proba(situation.vectors)), method)
-    taught = fit(situation, seed, pseudo)
-    assert taught is not None
-    return _right(head, situation, judged, truth), _right(taught, situation, judged, truth), len(pseudo)
-
-
-def _right(head: heads.Head, situation: Situation, judged: NDArray[np.int64], truth: NDArray[np.floating]) -> NDArray[np.bool_]:
-    right: NDArray[np.bool_] = np.all(predict(head.proba(situation.vectors[judged]), situation.exclusive) == truth, axis=1)
-    return right
+        known = replace(situation, labelled=situation.labelled[rest], targets=situation.targets[rest])
+        head = fit(known, seed)
+        if head is None:
+            continue
+        pseudo = pseudo_labels(known, head, method, CHECK_FROM)
+        taught = fit(known, seed, pseudo) if len(pseudo) else head
+        assert taught is not None
+        found.append(len(pseudo))
+        for one, right in ((head, before), (taught, after)):
+            said = predict(one.proba(situation.vectors[situation.labelled[fold]]), situation.exclusive)
+            right.append(np.all(said == situation.targets[fold], axis=1))
+    judged = np.concatenate(before), np.concatenate(after)
+    if not len(judged[0]):
+        return None
+    gain, error = quality.paired_difference(*judged)
+    return Check(method, int(np.mean(found)), gain, error, len(judged[0]))

@@ -63,8 +63,6 @@ class Ranker:
         self._seen: tuple[object, ...] | None = None
         self._estimated: tuple[int, int, int] | None = None
         self._twins: tuple[str, NDArray[np.int64]] | None = None
-        # What the head of this model said of these items when self-training was last checked.
-        self._earlier: tuple[int, NDArray[np.int64], NDArray[np.float32]] | None = None
         self.missing = 0
         self.classes = 0
 
@@ -119,10 +117,10 @@ class Ranker:
         model = store.runs.get(project.published_run).number if project.published_run else 0
         rng = np.random.default_rng([settings.seed, last_event])
         draft = Draft(pool, answers, labelled, store.queue.held(project.id, time.time()), settings, rng)
-        situation = replace(draft.situation(project.exclusive), groups=self._groups(store, pool), earlier=self._earlier_of(pool, model))
-        check = store.runs.newest_check(project.id)
-        method = settings.self_training if learning.uses(check, settings.self_training) else "none"
-        learned = learning.learn(situation, method, settings.seed)
+        situation = replace(draft.situation(project.exclusive), groups=self._groups(store, pool))
+        method = learning.method_of(settings.self_training, project.exclusive)
+        check = store.runs.newest_check(project.id, run=model > 0)
+        learned = learning.learn(situation, method if learning.uses(check, method) else "none", settings.seed)
         if learned is None:
             prior = zero_shot(situation.vectors, names) if len(names) == len(labels) > 0 else None
             selector, situation = settings.cold_start, replace(situation, prior=prior)
@@ -133,16 +131,17 @@ class Ranker:
             QueueRow(int(pool.ids[place]), reason, value, chance, guess.at(place))
             for place, reason, value, chance in draft.with_audit(draft.pick(situation, selector))
         ]
-        ranking = Ranking(0, model, spent, selector, time.perf_counter() - started, time.time())
+        pseudo = 0 if learned is None else len(learned.pseudo)
+        ranking = Ranking(0, model, spent, selector, time.perf_counter() - started, time.time(), pseudo)
         store.queue.rewrite(project.id, rows, ranking, last_event)
         judged = (last_event, model, len(vectors[Split.TEST].ids))
         if learned is not None and self._estimated != judged:
             store.runs.note(project.id, estimate(learned.head, vectors, labelled, project.exclusive, spent=spent, model=model))
             self._estimated = judged
-        if learned is not None and check_is_due(check, settings.self_training, spent, model):
-            found = learning.check(situation, settings.self_training, settings.seed, *draft.audited())
-            store.runs.note_check(project.id, replace(found, labels=spent, model=model, at=time.time()))
-            self._earlier = (model, pool.ids, learned.proba)
+        if learned is not None and check_is_due(check, method, spent, model):
+            found = learning.check(situation, method, settings.seed)
+            if found is not None:
+                store.runs.note_check(project.id, replace(found, labels=spent, model=model, at=time.time()))
         return ranking
 
     def _groups(self, store: Store, pool: Vectors) -> NDArray[np.int64]:
@@ -155,12 +154,6 @@ class Ranker:
         groups = np.full(len(pool.ids), -1, np.int64)
         groups[places[places >= 0]] = members[places >= 0, 1]
         return groups
-
-    def _earlier_of(self, pool: Vectors, model: int) -> NDArray[np.float32] | None:
-        """Return what this encoder's head predicted at the last check (n, k), None where there is none for just these items."""
-        if self._earlier is None or self._earlier[0] != model or not np.array_equal(self._earlier[1], pool.ids):
-            return None
-        return self._earlier[2]
 
 
 def check_is_due(check: Check | None, method: str, spent: int, model: int) -> bool:
@@ -212,12 +205,6 @@ class Draft:
             rng=self.rng,
             exclusive=exclusive,
         )
-
-    def audited(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Return the places (a,) of labelled audit items, and their targets (a, k)."""
-        places = self.pool.places(self.labelled.items)
-        known = self.labelled.audit & ~self.labelled.test & (places >= 0)
-        return places[known], self.labelled.targets[known]
 
     def pick(self, situation: Situation, selector: str) -> list[Place]:
         """Return the queue without its audit items: unfinished items first, then what the selector chose."""

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from annot import encoders, quality
+from annot import encoders, quality, selftraining
 from annot.encoders import EncoderId
 from annot.learners.finetune import Recipe, finetune
 from annot.loop import learning
@@ -74,18 +74,18 @@ def fine_tune(material: Material, out: Path, tell: Tell) -> tuple[EncoderId, int
     return _train(material, rows, pseudo, out, lambda step: tell(step, "Fine-tuning with pseudo-labels")), len(pseudo)
 
 
-def check(material: Material, scratch: Path, tell: Tell) -> Check:
+def check(material: Material, scratch: Path, tell: Tell) -> Check | None:
     """Find out whether the method helps: encoder and head with pseudo-labels against without, on labels neither has seen.
 
     FOLDS-fold cross-fitting over the labelled texts, both sides beginning with the plain encoder. Pseudo-labels come from the side
-    without, so nothing of a fold's labels reaches the side that is judged on them.
+    without, so nothing of a fold's labels reaches the side that is judged on them. None where no fold's rest has texts to tell apart.
     """
     small = replace(material, pool=material.pool[:CHECK_POOL])
     rows = np.random.default_rng(material.recipe.seed).permutation(len(material.texts))
     before, after, found = [np.empty(0, bool)], [np.empty(0, bool)], []
     for fold in np.array_split(rows, FOLDS):
         learn = np.setdiff1d(rows, fold)
-        if (small.targets[learn].sum(axis=0) > 0).sum() < 2 or not len(fold):
+        if len(np.unique(small.targets[learn], axis=0)) < 2 or not len(fold):
             continue
         plain = small.situation(_train(small, learn, None, scratch, lambda step: tell(step, "Checking self-training")), learn)
         pseudo = _choose(small, plain)
@@ -99,8 +99,10 @@ def check(material: Material, scratch: Path, tell: Tell) -> Check:
         after.append(right)
     shutil.rmtree(scratch, ignore_errors=True)
     judged = np.concatenate(before), np.concatenate(after)
+    if not found:
+        return None
     gain, error = quality.paired_difference(*judged)
-    return Check(material.method, int(np.mean(found)) if found else 0, gain, error, len(judged[0]))
+    return Check(material.method, int(np.mean(found)), gain, error, len(judged[0]))
 
 
 def _train(
@@ -117,8 +119,9 @@ def _train(
 
 def _choose(material: Material, situation: Situation) -> PseudoLabels:
     head = learning.fit(situation, material.recipe.seed)
-    proba = None if head is None else head.proba(situation.vectors)
-    return learning.pseudo_labels(replace(situation, proba=proba), material.method)
+    if head is None:
+        return selftraining.choose("none", situation)
+    return learning.pseudo_labels(situation, head, material.method, len(material.pool))
 
 
 def _right(situation: Situation, pseudo: PseudoLabels | None, judged: NDArray[np.integer], material: Material) -> NDArray[np.bool_]:

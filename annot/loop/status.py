@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from annot.loop import learning
 from annot.loop.labelling import Staleness, staleness
 from annot.records import Check, Estimate, Job, JobState, Kind, Label, Project, Relation, Run, Split
 from annot.settings import ProjectSettings
@@ -87,22 +88,34 @@ def lead_facts(store: Store, project: Project) -> Facts:
             jobs=store.jobs.newest(project.id),
             ranking=staleness(store, project.id),
             worker=worker_health(store),
-            self_training=self_training(ProjectSettings.parse(project.settings).self_training, store.runs.newest_check(project.id)),
+            self_training=_self_training(store, project),
             flags=store.answers.flags(project.id),
         )
 
 
-def self_training(method: str, check: Check | None) -> SelfTraining:
-    """Say whether self-training is on, and what the newest check found; a gain is in points of the share right, ± its standard error."""
+def self_training(chosen: str, exclusive: bool, check: Check | None, pseudo: int) -> SelfTraining:
+    """Say whether self-training is on and what the newest check found; a gain is in points of the share right, ± its standard error.
+
+    ``pseudo`` is the number of pseudo-labels the present ranking's head learned from.
+    """
+    method = learning.method_of(chosen, exclusive)
     if method == "none":
-        return SelfTraining(method, False, None, "self-training off: no method is chosen under Settings")
+        why = "no method is chosen under Settings" if chosen == "none" else "no method works where several labels may hold"
+        return SelfTraining(chosen, False, None, f"self-training off: {why}")
     if check is None or check.method != method:
         return SelfTraining(method, False, None, "self-training off: not checked yet")
     found = f"{100 * check.gain:+.1f} points (±{100 * check.error:.1f})"
     if check.helps:
-        return SelfTraining(method, True, check, f"self-training on: {check.pseudo:,} pseudo-labels, {found}")
+        return SelfTraining(method, True, check, f"self-training on: {pseudo:,} pseudo-labels, {found}")
     why = f"it did not help here, {found}" if check.pseudo else "the method found no text to be sure of"
     return SelfTraining(method, False, check, f"self-training off: {why}")
+
+
+def _self_training(store: Store, project: Project) -> SelfTraining:
+    stamp = store.queue.ranking(project.id)
+    model, pseudo = (stamp[0].model, stamp[0].pseudo) if stamp else (0, 0)
+    check = store.runs.newest_check(project.id, run=model > 0)
+    return self_training(ProjectSettings.parse(project.settings).self_training, project.exclusive, check, pseudo)
 
 
 def worker_health(store: Store, now: float | None = None) -> WorkerHealth:

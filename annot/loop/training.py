@@ -22,7 +22,7 @@ from annot import encoders, quality
 from annot.encoders import EncoderId
 from annot.learners import head as heads
 from annot.learners.finetune import Recipe
-from annot.loop import rounds
+from annot.loop import learning, rounds
 from annot.loop.encoding import Progress, encode_project, run_folder, serving_encoder
 from annot.loop.learning import predict
 from annot.loop.targets import Labelled, parents_of, settle
@@ -158,18 +158,19 @@ class Trial:
     def check_self_training(self) -> Check | None:
         """Find out anew whether self-training helps, once labels have grown by half since the last time; else return what was found then.
 
-        A check of another method, or of heads alone, does not count. None where no method is chosen.
+        A check of another method does not count. None where there is no method, or nothing to check it on.
         """
-        method = self.settings.self_training
+        method = learning.method_of(self.settings.self_training, self.project.exclusive)
         if method == "none":
             return None
-        last = self.store.runs.newest_check(self.project.id)
-        if last is not None and last.method == method and last.run and self.run.labels < CHECK_AGAIN * last.labels:
+        last = self.store.runs.newest_check(self.project.id, run=True)
+        if last is not None and last.method == method and self.run.labels < CHECK_AGAIN * last.labels:
             return last
         material = self.material(method, self.labelled.train, GATE_STEPS_SHARE)
         found = rounds.check(material, run_folder(self.workspace, self.run.id).with_suffix(".gate"), self.told)
-        found = dataclasses.replace(found, labels=self.run.labels, model=self.run.number, run=True, at=time.time())
-        self.store.runs.note_check(self.project.id, found)
+        if found is not None:
+            found = dataclasses.replace(found, labels=self.run.labels, model=self.run.number, run=True, at=time.time())
+            self.store.runs.note_check(self.project.id, found)
         return found
 
     def gate(self, candidate: EncoderId, method: str) -> Gate:

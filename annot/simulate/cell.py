@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ DEFAULTS = ProjectSettings()
 @dataclass(frozen=True, slots=True)
 class Cell:
     """One replay. ``initial`` "balanced" draws the first labels evenly from all classes, which needs gold labels; "cold" asks the
-    selector ``cold_start`` for them, as a real project must. ``runs_at`` are the label counts after which the encoder is fine-tuned.
+    selector ``cold_start`` for them, as a real project must. ``runs_at`` are the label counts after which the encoder is fine-tuned,
+    ``content`` a hash of the data's files.
     """
 
     data: str
@@ -41,6 +43,7 @@ class Cell:
     test: int = 1_000
     level: str = ""
     judge: str = "test"
+    content: str = ""
 
     @property
     def key(self) -> str:
@@ -50,6 +53,8 @@ class Cell:
 
 
 SMALL_TEXT = "small-text"
+# What the default does, but for self-training: tells what the guard lets through.
+WITHOUT = "default_without_self_training"
 # Goes on to four times the labels, so that it can be said how many of them random draws would have needed; and the whole pool.
 LONG_RANDOM, LONGER, ALL = "random_4x", 4, "all"
 # Which choices of a cell each policy makes; the rest are the project's defaults.
@@ -64,6 +69,7 @@ POLICIES: dict[str, dict[str, Any]] = {
         if method != "none"
     },
     "default": {"self_training": DEFAULTS.self_training, "initial": "cold"},
+    WITHOUT: {"self_training": "none", "initial": "cold"},
     SMALL_TEXT: {"selector": "smalltext_breaking_ties", "self_training": "none"},
 }
 
@@ -77,10 +83,10 @@ def make(data: str, policy: str, seed: int, **choices: Any) -> Cell:
     else:
         selector, _, method = policy.partition("+")
         if selector not in selectors.names():
-            raise UnknownName("policy", policy, [*POLICIES, *selectors.names()])
+            raise UnknownName("policy", policy, list(dict.fromkeys([*POLICIES, *selectors.names()])))
         selftraining.methods.get(method or "none")
-        made = {"selector": selector, "self_training": method or "none"}
-    cell = Cell(**{"data": data, "policy": policy, "seed": seed, **made, **choices})
+        made = {"selector": selector, "self_training": method or "none", "guard": False}
+    cell = Cell(**{"data": data, "policy": policy, "seed": seed, "content": content_of(Path(data)), **made, **choices})
     if policy == LONG_RANDOM:
         more = (*cell.runs_at, 2 * cell.labels, LONGER * cell.labels) if cell.runs_at else ()
         cell = replace(cell, labels=LONGER * cell.labels, runs_at=more)
@@ -89,3 +95,13 @@ def make(data: str, policy: str, seed: int, **choices: Any) -> Cell:
     if not 2 <= cell.first <= cell.labels or cell.query < 1:
         raise BadInput(f"A replay needs 2 or more first labels, at most {cell.labels} of them, and queries of 1 or more.")
     return cell
+
+
+@cache
+def content_of(path: Path) -> str:
+    """Return a hash of the file, or of the files in the folder; empty where there is nothing, which reading it will say."""
+    files = sorted(one for one in path.iterdir() if one.is_file()) if path.is_dir() else [path] if path.is_file() else []
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.name.encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()[:16] if files else ""

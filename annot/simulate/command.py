@@ -15,20 +15,23 @@ from annot.simulate import cell as cells
 from annot.simulate import grid, page, report
 from annot.simulate.cell import Cell
 
-QUICK = {"policies": ["random", "breaking_ties", "default"], "seeds": 1, "run_every": 50, "pool": 1_500, "test": 500}
+DEFAULTS: dict[str, Any] = {"policies": ["random", "breaking_ties", "default"], "seeds": 3, "run_every": 50, "pool": 2_000, "test": 1_000}
+QUICK = DEFAULTS | {"seeds": 1, "pool": 1_500, "test": 500}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, nargs="+", default=[], metavar="PATH", help="folders with train and test, or labelled files")
-    parser.add_argument("--policies", nargs="+", default=["random", "breaking_ties", "default"], metavar="NAME",
+    parser.add_argument("--policies", nargs="+", default=DEFAULTS["policies"], metavar="NAME",
                         help=f"{', '.join(cells.POLICIES)}; or SELECTOR, or SELECTOR+METHOD")  # fmt: skip
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=DEFAULTS["seeds"])
     parser.add_argument("--labels", type=int, default=cells.LABELS)
     parser.add_argument("--first", type=int, default=cells.FIRST, help="labels before the first query")
     parser.add_argument("--query", type=int, default=cells.QUERY, help="labels a query")
-    parser.add_argument("--run-every", type=int, default=50, help="labels after which the encoder is fine-tuned, and at the end; 0 never")
-    parser.add_argument("--pool", type=int, default=2_000, help="texts to choose from, a random part")
-    parser.add_argument("--test", type=int, default=1_000, help="texts to judge on, a random part")
+    parser.add_argument(
+        "--run-every", type=int, default=DEFAULTS["run_every"], help="labels after which the encoder is fine-tuned, and at the end; 0 never"
+    )
+    parser.add_argument("--pool", type=int, default=DEFAULTS["pool"], help="texts to choose from, a random part")
+    parser.add_argument("--test", type=int, default=DEFAULTS["test"], help="texts to judge on, a random part")
     parser.add_argument("--judge", choices=["test", "dev"], default="test", help="dev: on training texts, to choose constants by")
     parser.add_argument("--parents", action="store_true", help="labels replaced by those above them in hierarchy.json")
     parser.add_argument("--encoder", default=cells.DEFAULTS.encoder)
@@ -70,9 +73,10 @@ def plan(options: argparse.Namespace) -> list[Cell]:
 def simulate(home: Workspace, options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    if options.quick:
+    if options.quick:  # what was said explicitly stands
         for name, value in QUICK.items():
-            setattr(options, name, value)
+            if getattr(options, name) == DEFAULTS[name]:
+                setattr(options, name, value)
     if not options.data and not options.page:
         raise BadInput("Name the data to replay: --data FOLDER, e.g. --data ../shared/datasets/trec6.")
     planned = plan(options)
@@ -88,7 +92,7 @@ def simulate(home: Workspace, options: argparse.Namespace) -> int:
         print(report.table(report.summarise(results)))
     if options.page:
         everything = grid.read(out)
-        pictures = report.draw(everything, options.page.parent / "img" / "benchmarks")
+        pictures = report.draw(report.comparable(everything), options.page.parent / "img" / "benchmarks")
         page.write(everything, options.page)
     else:
         pictures = report.draw(results, options.plots or out.parent / "plots")

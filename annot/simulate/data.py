@@ -43,9 +43,11 @@ def load(path: Path, pool: int, test: int, level: str = "", judge: str = "test")
     constants can be chosen without a look at the test part. Raises BadInput where there is nothing to learn or to judge.
     """
     parts = _parts(path)
+    if not any(len(labels) > 1 for rows in parts for _, labels in rows):  # else no label is an answer too
+        parts = ([row for row in parts[0] if row[1]], [row for row in parts[1] if row[1]])
     if judge == "dev":
         parts = _halves(parts[0])
-    several = any(len(labels) != 1 for rows in parts for _, labels in rows)
+    several = any(len(labels) > 1 for rows in parts for _, labels in rows)
     above = _above(path) if level == "parent" else {}
     chosen = [_part(rows, most) for rows, most in zip(parts, (pool, test), strict=True)]
     rows = [(text, {above.get(label, label) for label in labels}) for part in chosen for text, labels in part]
@@ -93,7 +95,7 @@ def _read(path: Path) -> list[tuple[str, tuple[str, ...], str]]:
     if mapping.label is None:
         raise BadInput(f"{path} has no column with labels (named label, labels, category, class or topic).")
     rows: Iterable[formats.Row | Problem] = formats.read(path, Mapping(mapping.text, label=mapping.label, split=mapping.split))
-    return [(row.text, row.labels, row.split) for row in rows if not isinstance(row, Problem) and row.labels]
+    return [(row.text, row.labels, row.split) for row in rows if not isinstance(row, Problem)]
 
 
 def _part(rows: Labelled, most: int) -> Labelled:

@@ -79,9 +79,9 @@ def run(cells: Sequence[Cell], out: Path, cache: Path, jobs: int, done: Done = l
             words = f"{cell.policy} on {Path(cell.data).name}, seed {cell.seed}"
             try:
                 result = future.result()
-            except AnnotError as fault:
-                faults.append(f"{words}: {fault}")
-                done(f"{words}: {fault}")
+            except Exception as fault:  # what went wrong in one cell must not cost the others
+                faults.append(f"{words}: {fault}" if isinstance(fault, AnnotError) else f"{words}: {type(fault).__name__}: {fault}")
+                done(faults[-1])
                 continue
             with out.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(dataclasses.asdict(result)) + "\n")
@@ -111,7 +111,7 @@ def perform(cell: Cell, cache: Path) -> Result:
             state = replay(cell, dataset, cache)
             points, checks = state.points, state.checks
     versions = {"annot": __version__} | {name: version(name) for name in PACKAGES}
-    facts = json.loads(json.dumps(dataclasses.asdict(cell))) | {"data": path.name, "metric": metric(dataset)}
+    facts = json.loads(json.dumps(dataclasses.asdict(cell))) | {"data": path.name, "metric": metric(dataset), "texts": dataset.pool}
     seconds = round(time.perf_counter() - started, 1)
     return Result(
         cell.key, facts, [dataclasses.asdict(point) for point in points], checks, seconds, versions, platform.machine(), round(time.time())

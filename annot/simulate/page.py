@@ -3,16 +3,28 @@
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from annot.errors import BadInput
 from annot.simulate import report
-from annot.simulate.cell import ALL, LONG_RANDOM, SMALL_TEXT
+from annot.simulate.cell import ALL, LONG_RANDOM, SMALL_TEXT, WITHOUT
 from annot.simulate.grid import Result
 
 BEGIN, END = "<!-- made by: python -m annot simulate --page; do not edit -->", "<!-- end of what simulate made -->"
 
+NOTES = (
+    "`default` and `default_without_self_training` choose their first labels themselves; all others begin with labels drawn evenly from "
+    "all classes, which needs gold labels nobody has. `breaking_ties+…` use pseudo-labels whether they help or not. `small-text` is its "
+    "own loop: PoolBasedActiveLearner, breaking ties, its transformer classifier with its defaults but a learning rate of 1e-4, as 2e-5 "
+    "moves so small a model too little."
+)
+
 
 def write(results: Sequence[Result], path: Path) -> None:
     """Put the results' part into the page, in place of what an earlier call put there; the rest of the page stays."""
+    if not results:
+        raise BadInput("There are no results to write a page from. Run simulate with --data first, or name another --out.")
+    results = report.comparable(results)
     old = path.read_text("utf-8") if path.exists() else "# Benchmarks\n"
     before, _, rest = old.partition(BEGIN)
     after = rest.partition(END)[2]
@@ -30,6 +42,7 @@ def section(results: Sequence[Result], folder: Path) -> str:
         f"{time.strftime('%Y-%m-%d', time.gmtime(newest.finished_at))}.",
         "Score: accuracy, or macro-F1 where several labels may hold or one prevails; mean ± standard deviation over the seeds. "
         "Area: mean height of the curve of the score between the first and the last label count.",
+        NOTES,
         "",
         *saving_table(results),
     ]
@@ -43,14 +56,16 @@ def section(results: Sequence[Result], folder: Path) -> str:
 def data_table(results: Sequence[Result]) -> list[str]:
     """Return one data set's table, a row a policy, and the reference lines under it."""
     lines = report.summarise([result for result in results if result.cell["policy"] != ALL])
+    if any(line.policy == LONG_RANDOM for line in lines):  # it begins with the same labels
+        lines = [line for line in lines if line.policy != "random"]
     rows = ["| policy | seeds | score at the end | area |", "|---|---|---|---|"]
     for line in lines:
         rows.append(
             f"| {_shown(line.policy)} | {line.seeds} | {line.final:.3f} ± {line.final_sd:.3f} | {line.area:.3f} ± {line.area_sd:.3f} |"
         )
     if lines:
-        rows += ["", f"At {lines[0].labels} labels, from a pool of {results[0].cell['pool']:,}; {lines[0].metric.replace('_f1', '-F1')}."]
-    references = [f"random {labels}: {mean:.3f}" for labels, mean, _, _ in _random_curve(results) if labels in _references(results)]
+        rows += ["", f"At {lines[0].labels} labels, from a pool of {results[0].cell['texts']:,}; {lines[0].metric.replace('_f1', '-F1')}."]
+    references = [f"random {labels}: {mean:.3f}" for labels, mean, _, _ in _random_curve(results) if labels in sorted(_tuned(results))[-3:]]
     if whole := [result for result in results if result.cell["policy"] == ALL]:
         curve = report.mean_curve(whole, whole[0].cell["metric"])
         references.append(f"all {curve[-1][0]:,} labels of the pool: {curve[-1][1]:.3f}")
@@ -59,12 +74,16 @@ def data_table(results: Sequence[Result]) -> list[str]:
 
 def saving_table(results: Sequence[Result]) -> list[str]:
     """Return how many random labels do what the default does with its last count, and how the default stands to small-text's loop."""
-    rows = ["| data set | default at the end | labels random draws need for it | factor | area minus small-text's | minus breaking ties' |"]
-    rows.append("|---|---|---|---|---|---|")
+    rows = [
+        "| data set | default at the end | labels random draws need for it | factor "
+        "| area minus small-text's | minus breaking ties' | minus its own without self-training |"
+    ]
+    rows.append("|---|---|---|---|---|---|---|")
     for data in dict.fromkeys(report.name_of(result) for result in results):
         mine = [result for result in results if report.name_of(result) == data]
         lines = {line.policy: line for line in report.summarise([result for result in mine if result.cell["policy"] != ALL])}
-        curve = [(labels, mean) for labels, mean, _, _ in _random_curve(mine)]
+        # Between runs the encoder knows fewer labels than are counted, so only what was fine-tuned is compared.
+        curve = [(labels, mean) for labels, mean, _, _ in _random_curve(mine) if labels in _tuned(mine)]
         if "default" not in lines or not curve:
             continue
         default = lines["default"]
@@ -76,7 +95,7 @@ def saving_table(results: Sequence[Result]) -> list[str]:
     return rows
 
 
-PEERS = (SMALL_TEXT, "breaking_ties")
+PEERS = (SMALL_TEXT, "breaking_ties", WITHOUT)
 
 
 def _random_curve(results: Sequence[Result]) -> list[tuple[int, float, float, int]]:
@@ -84,9 +103,16 @@ def _random_curve(results: Sequence[Result]) -> list[tuple[int, float, float, in
     return report.mean_curve(long, long[0].cell["metric"]) if long else []
 
 
-def _references(results: Sequence[Result]) -> set[int]:
-    """Return the label counts at which the long random replays were fine-tuned, but for the first ones."""
-    return {labels for result in results if result.cell["policy"] == LONG_RANDOM for labels in result.cell["runs_at"][-3:]}
+def _tuned(results: Sequence[Result]) -> set[int]:
+    """Return the label counts at which the long random replays were fine-tuned."""
+    long = [result for result in results if result.cell["policy"] == LONG_RANDOM]
+    return set.intersection(*({before["labels"] for last, before in _steps(result) if last != before["model"]} for result in long))
+
+
+def _steps(result: Result) -> list[tuple[int, dict[str, Any]]]:
+    """Return each point with the number of the model before it."""
+    models = [0, *(point["model"] for point in result.points)]
+    return list(zip(models, result.points, strict=False))
 
 
 def _shown(policy: str) -> str:

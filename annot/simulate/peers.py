@@ -35,10 +35,12 @@ def small_text_loop(cell: Cell, dataset: Dataset) -> list[Point]:
     _seed(cell.seed)
     path = str(encoders.identify(cell.encoder).path)
     tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True)
+    # small-text pads every text to this length: no longer than the longest.
+    longest = min(MAX_TOKENS, max(len(ids) for ids in tokenizer(dataset.texts)["input_ids"]))
     given = _theirs(dataset.targets, dataset.exclusive)
     known = np.arange(len(dataset.labels))
     pool, test = (
-        TransformersDataset.from_arrays(dataset.texts[part], given[part], tokenizer, target_labels=known, max_length=MAX_TOKENS)
+        TransformersDataset.from_arrays(dataset.texts[part], given[part], tokenizer, target_labels=known, max_length=longest)
         for part in (slice(dataset.pool), dataset.test)
     )
     factory = TransformerBasedClassificationFactory(
@@ -56,12 +58,12 @@ def small_text_loop(cell: Cell, dataset: Dataset) -> list[Point]:
     learner = PoolBasedActiveLearner(factory, BreakingTies(), pool)
     places = np.array(balanced(dataset, cell.first, np.random.default_rng(cell.seed)), np.int64)
     learner.initialize(places)
-    points = []
+    points, most = [], min(cell.labels, dataset.pool)
     while True:
         points.append(_judge(learner, test, dataset, len(places), time.perf_counter() - started))
-        if len(places) >= cell.labels:
+        if len(places) >= most:
             return points
-        asked = learner.query(num_samples=min(cell.query, cell.labels - len(places)))
+        asked = learner.query(num_samples=min(cell.query, most - len(places)))
         learner.update(given[asked])
         places = np.concatenate([places, asked])
 

@@ -51,7 +51,6 @@ class Replay:
     rng: np.random.Generator
     labelled: list[int] = field(default_factory=list)
     proba: NDArray[np.float32] | None = None
-    earlier: NDArray[np.float32] | None = None
     pseudo: Any = None
     used: bool = False
     model: int = 0
@@ -70,7 +69,6 @@ class Replay:
             self.dataset.targets[places],
             self.rng,
             self.dataset.exclusive,
-            earlier=self.earlier,
             prior=self.prior,
             groups=self.groups,
         )
@@ -88,19 +86,22 @@ class Replay:
 
     def learn(self) -> None:
         """Refit the head as the ranker does. On the plain encoder the guard decides first; later the newest run's check stands."""
-        self.earlier, situation = self.proba, self.situation()
-        method = self.cell.self_training
+        situation, method = self.situation(), self.method
         if method != "none" and not self.cell.guard:
             self.used = True
         elif method != "none" and self.model == 0:
-            nobody = np.empty(0, np.int64), np.empty((0, len(self.dataset.labels)))
-            self.note(learning.check(situation, method, self.cell.seed, *nobody))
+            self.note(learning.check(situation, method, self.cell.seed))
         learned = learning.learn(situation, method if self.used else "none", self.cell.seed)
         self.proba, self.pseudo = (None, None) if learned is None else (learned.proba, learned.pseudo)
 
-    def note(self, found: Check) -> None:
-        self.checks.append({**asdict(found), "labels": len(self.labelled), "helps": found.helps})
-        self.used = found.helps
+    @property
+    def method(self) -> str:
+        return learning.method_of(self.cell.self_training, self.dataset.exclusive)
+
+    def note(self, found: Check | None) -> None:
+        if found is not None:
+            self.checks.append({**asdict(found), "labels": len(self.labelled), "helps": found.helps})
+        self.used = found is not None and found.helps
 
     def judge(self) -> None:
         """Note the quality on the test part."""
@@ -121,7 +122,7 @@ class Replay:
             [self.dataset.texts[place] for place in np.random.default_rng(self.cell.seed).permutation(free)[: rounds.POOL]],
             np.full(len(self.dataset.labels), -1),
             self.dataset.exclusive,
-            self.cell.self_training,
+            self.method,
         )
         if material.method != "none" and self.cell.guard:
             shorter = replace(material.recipe, steps=max(1, round(material.recipe.steps * GATE_STEPS_SHARE)))
@@ -151,12 +152,13 @@ def replay(cell: Cell, dataset: Dataset, cache: Path, tell: Tell = lambda labels
     state.groups = np.concatenate([state.groups, np.full(len(dataset.texts) - dataset.pool, -1)])
     scratch = Path(tempfile.mkdtemp(prefix="annot-simulate-"))
     most = min(cell.labels, dataset.pool)
-    runs = {min(labels, dataset.pool) for labels in cell.runs_at}
+    due = sorted({min(labels, dataset.pool) for labels in cell.runs_at})
     try:
         state.begin()
         while True:
             state.learn()
-            if len(state.labelled) in runs:
+            if due and len(state.labelled) >= due[0]:
+                due = [labels for labels in due if labels > len(state.labelled)]
                 state.run(scratch)
                 state.learn()
             state.judge()

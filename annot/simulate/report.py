@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from annot.settings import Workspace
+from annot.simulate.cell import ALL
 from annot.simulate.grid import Result
 
 # A 90 % interval of the mean of a few seeds: Student's t, two-sided, by degrees of freedom.
@@ -41,6 +42,22 @@ class Summary:
 def results_file(home: Workspace) -> Path:
     """Return where a workspace keeps the results of its replays, unless told otherwise."""
     return home.home / "simulate" / "results.jsonl"
+
+
+# What must be alike for results to be compared; the rest is what a policy or a seed is about.
+SETTING = ("content", "pool", "test", "judge", "level", "encoder", "objective", "run_steps", "query")
+
+
+def comparable(results: Sequence[Result]) -> list[Result]:
+    """Return the results that were made under the setting of their data set's newest one, each policy and seed once, the newest."""
+    newest: dict[str, Result] = {}
+    for result in sorted(results, key=lambda one: one.finished_at):
+        newest[name_of(result)] = result
+    kept: dict[tuple[str, str, int], Result] = {}
+    for result in sorted(results, key=lambda one: one.finished_at):
+        if all(result.cell.get(name) == newest[name_of(result)].cell.get(name) for name in SETTING):
+            kept[name_of(result), result.cell["policy"], result.cell["seed"]] = result
+    return [result for result in results if kept.get((name_of(result), result.cell["policy"], result.cell["seed"])) is result]
 
 
 def grouped(results: Iterable[Result]) -> dict[tuple[str, str], list[Result]]:
@@ -138,14 +155,15 @@ def table(lines: Sequence[Summary]) -> str:
     )
 
 
+COLUMNS = ["data", "policy", "labels", "score", "low", "high", "seeds"]
+
+
 def frame(results: Sequence[Result]) -> list[dict[str, Any]]:
     """Return the mean curves as rows for a chart."""
     rows = []
     for (data, policy), cells in grouped(results).items():
         for labels, mean, half, seeds in mean_curve(cells, cells[0].cell["metric"]):
-            rows.append(
-                {"data": data, "policy": policy, "labels": labels, "score": mean, "low": mean - half, "high": mean + half, "seeds": seeds}
-            )
+            rows.append(dict(zip(COLUMNS, (data, policy, labels, mean, mean - half, mean + half, seeds), strict=True)))
     return rows
 
 
@@ -154,7 +172,7 @@ def chart(results: Sequence[Result], data: str) -> Any:
     import altair as alt
     import pandas as pd
 
-    rows = pd.DataFrame([row for row in frame(results) if row["data"] == data])
+    rows = pd.DataFrame([row for row in frame(results) if row["data"] == data and row["policy"] != ALL], columns=COLUMNS)
     metric = next(str(result.cell["metric"]) for result in results if name_of(result) == data).replace("_f1", "-F1")
     colour = alt.Color("policy:N", title=None, scale=alt.Scale(scheme="tableau10"), sort=list(dict.fromkeys(rows["policy"])))
     base = alt.Chart(rows).encode(x=alt.X("labels:Q", title="Labels"), color=colour)

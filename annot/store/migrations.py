@@ -144,4 +144,5 @@ def m003_self_training_checks(db: Database) -> None:
         "pseudo INTEGER NOT NULL, gain REAL NOT NULL, error REAL NOT NULL, n INTEGER NOT NULL, labels INTEGER NOT NULL, "
         "model INTEGER NOT NULL, run INTEGER NOT NULL, at REAL NOT NULL)"
     )
-    db.conn.execute("CREATE INDEX checks_by_project ON checks(project_id, id)")
+    db.conn.execute("CREATE INDEX checks_by_project ON checks(project_id, run, id)")
+    db.conn.execute("ALTER TABLE rankings ADD COLUMN pseudo INTEGER NOT NULL DEFAULT 0")

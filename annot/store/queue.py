@@ -39,6 +39,7 @@ class Queue:
                 selector=ranking.selector,
                 seconds=ranking.seconds,
                 created_at=ranking.created_at,
+                pseudo=ranking.pseudo,
             )
             self._db.execute("DELETE FROM queue WHERE project_id = ?", (project,))
             self._db.executemany(
@@ -54,7 +55,7 @@ class Queue:
         row = self._db.row("SELECT * FROM rankings WHERE project_id = ? ORDER BY id DESC LIMIT 1", (project,))
         if row is None:
             return None
-        stamp = Ranking(row["id"], row["model"], row["labels"], row["selector"], row["seconds"], row["created_at"])
+        stamp = Ranking(row["id"], row["model"], row["labels"], row["selector"], row["seconds"], row["created_at"], row["pseudo"])
         return stamp, row["last_event"]
 
     def top(self, project: int, limit: int) -> list[QueueRow]:

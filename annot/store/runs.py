@@ -75,11 +75,12 @@ class Runs:
         with self._db.immediate():
             self._db.insert("checks", project_id=project, **asdict(check))
 
-    def newest_check(self, project: int) -> Check | None:
-        """Return what self-training was last found to do, None before the first check."""
+    def newest_check(self, project: int, run: bool) -> Check | None:
+        """Return what self-training was last found to do by a run, or else to heads on the plain encoder; None before the first check."""
         row = self._db.row(
-            "SELECT method, pseudo, gain, error, n, labels, model, run, at FROM checks WHERE project_id = ? ORDER BY id DESC LIMIT 1",
-            (project,),
+            "SELECT method, pseudo, gain, error, n, labels, model, run, at FROM checks WHERE project_id = ? AND run = ? "
+            "ORDER BY id DESC LIMIT 1",
+            (project, run),
         )
         return Check(**(dict(row) | {"run": bool(row["run"])})) if row else None
 

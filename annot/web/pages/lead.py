@@ -85,8 +85,9 @@ def _headline(facts: status.Facts) -> None:
         cells[3].caption("items are asked in random order")
     st.caption(
         facts.self_training.words[0].upper() + facts.self_training.words[1:] + ".",
-        help="Pseudo-labels are the model's own, used only in training. Whether they help is found out every ten labels by "
-        "cross-validation and audit labels; ± is one standard error. It decides about them and is no estimate of quality.",
+        help="Pseudo-labels are the model's own, used only in training. Whether they help is found out on people's labels that the "
+        "model did not see: every ten labels until the first run is published, and then by a run once labels have grown by half. ± is "
+        "one standard error. It decides about pseudo-labels and is no estimate of quality.",
     )
     if not facts.worker.alive:
         st.warning(facts.worker.words, icon=":material/warning:")

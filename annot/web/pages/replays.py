@@ -16,7 +16,7 @@ COLUMNS = {"policy": "Policy", "seeds": "Seeds", "labels": "Labels", "final": "S
 def show_replays() -> None:
     """Draw curves and table of one data set; nothing where nothing was simulated."""
     try:
-        results = grid.read(report.results_file(workspace()))
+        results = report.comparable(grid.read(report.results_file(workspace())))
     except BadInput as fault:
         st.error(plain(str(fault)))
         return
