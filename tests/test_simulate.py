@@ -271,7 +271,7 @@ def test_the_page_says_what_the_results_say_and_keeps_what_is_not_its_own(tmp_pa
     assert text.rstrip().endswith("After.")
     assert "| default | 2 | 0.850 ± 0.071 |" in text
     assert "0.950" in text  # all labels
-    assert "4.0" in text  # 130 labels of the default reach what random draws needed 520 for
+    assert "| 520 | 4.0 |" in text  # 130 labels of the default reach what random draws needed 520 for
     page.write(RESULTS, path)
     assert path.read_text() == text
     with pytest.raises(BadInput, match="no results"):
@@ -307,15 +307,16 @@ def test_simulate_compares_policies_with_real_fine_tuning(
     home: Workspace, sample: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "results.jsonl"
-    arguments = ["simulate", "--data", str(sample), "--policies", "random", "default", "--seeds", "1", "--labels", "60"]
-    arguments += ["--first", "24", "--run-every", "60", "--pool", "300", "--test", "160", "--jobs", "2", "--out", str(out)]
+    arguments = ["simulate", "--data", str(sample), "--policies", "random", "default", "--seeds", "1", "--labels", "40"]
+    arguments += ["--first", "40", "--run-every", "40", "--pool", "200", "--test", "100", "--jobs", "2", "--out", str(out)]
     assert main(arguments) == 0
     printed = capsys.readouterr().out
     assert "default" in printed
     assert (tmp_path / "plots" / "larkfield.png").stat().st_size > 5_000
     results = {result.cell["policy"]: result for result in grid.read(out)}
-    assert [point["model"] for point in results["default"].points] == [1, 1, 1, 1, 2]
-    assert all(result.points[-1]["accuracy"] > 0.5 for result in results.values())
+    assert [point["model"] for point in results["default"].points] == [1]
+    assert [found["run"] for found in results["default"].checks] == [False, True]
+    assert all(result.points[-1]["accuracy"] > 0.4 for result in results.values())
     assert main(arguments) == 0  # all known
 
 

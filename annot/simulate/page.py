@@ -87,7 +87,7 @@ def saving_table(results: Sequence[Result]) -> list[str]:
         if "default" not in lines or not curve:
             continue
         default = lines["default"]
-        reached = report.labels_to_reach(curve, default.final)
+        reached = report.labels_to_reach(curve, round(default.final, 6))
         needed = f"{reached:.0f}" if reached else f"more than {curve[-1][0]}"
         factor = f"{reached / default.labels:.1f}" if reached else f"over {curve[-1][0] / default.labels:.1f}"
         areas = [f"{100 * (default.area - lines[other].area):+.1f} points" if other in lines else "not run" for other in PEERS]
