@@ -102,7 +102,7 @@ def check(material: Material, scratch: Path, tell: Tell) -> Check | None:
     if not found:
         return None
     gain, error = quality.paired_difference(*judged)
-    return Check(material.method, int(np.mean(found)), gain, error, len(judged[0]))
+    return Check(material.method, int(np.mean(found)), gain, error, len(judged[0]), run=True)
 
 
 def _train(

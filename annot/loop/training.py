@@ -169,7 +169,7 @@ class Trial:
         material = self.material(method, self.labelled.train, GATE_STEPS_SHARE)
         found = rounds.check(material, run_folder(self.workspace, self.run.id).with_suffix(".gate"), self.told)
         if found is not None:
-            found = dataclasses.replace(found, labels=self.run.labels, model=self.run.number, run=True, at=time.time())
+            found = dataclasses.replace(found, labels=self.run.labels, model=self.run.number, at=time.time())
             self.store.runs.note_check(self.project.id, found)
         return found
 
