@@ -73,7 +73,7 @@ class ProjectSettings:
     run_patience: int = _choice(
         0, "Steps without a new low of the training loss after which fine-tuning ends early; 0 never.", low=0, high=100000
     )
-    self_training: str = _choice("hast", "How pseudo-labels are chosen; they are used while they are found to help. none: never.")
+    self_training: str = _choice("ust", "How pseudo-labels are chosen; they are used while they are found to help. none: never.")
     suggestions: str = _choice(
         "off", "Whether annotators see the model's guess: never, before they answer, or after.", options=("off", "on", "after")
     )
