@@ -60,9 +60,8 @@ def data_table(results: Sequence[Result]) -> list[str]:
         lines = [line for line in lines if line.policy != "random"]
     rows = ["| policy | seeds | score at the end | area |", "|---|---|---|---|"]
     for line in lines:
-        rows.append(
-            f"| {_shown(line.policy)} | {line.seeds} | {line.final:.3f} ± {line.final_sd:.3f} | {line.area:.3f} ± {line.area_sd:.3f} |"
-        )
+        final, area = (_spread(*pair, line.seeds) for pair in ((line.final, line.final_sd), (line.area, line.area_sd)))
+        rows.append(f"| {_shown(line.policy)} | {line.seeds} | {final} | {area} |")
     if lines:
         rows += ["", f"At {lines[0].labels} labels, from a pool of {results[0].cell['texts']:,}; {lines[0].metric.replace('_f1', '-F1')}."]
     references = [f"random {labels}: {mean:.3f}" for labels, mean, _, _ in _random_curve(results) if labels in sorted(_tuned(results))[-3:]]
@@ -113,6 +112,10 @@ def _steps(result: Result) -> list[tuple[int, dict[str, Any]]]:
     """Return each point with the number of the model before it."""
     models = [0, *(point["model"] for point in result.points)]
     return list(zip(models, result.points, strict=False))
+
+
+def _spread(mean: float, sd: float, seeds: int) -> str:
+    return f"{mean:.3f} ± {sd:.3f}" if seeds > 1 else f"{mean:.3f}"
 
 
 def _shown(policy: str) -> str:
