@@ -174,7 +174,8 @@ def chart(results: Sequence[Result], data: str) -> Any:
 
     rows = pd.DataFrame([row for row in frame(results) if row["data"] == data and row["policy"] != ALL], columns=COLUMNS)
     metric = next(str(result.cell["metric"]) for result in results if name_of(result) == data).replace("_f1", "-F1")
-    colour = alt.Color("policy:N", title=None, scale=alt.Scale(scheme="tableau10"), sort=list(dict.fromkeys(rows["policy"])))
+    order, legend = list(dict.fromkeys(rows["policy"])), alt.Legend(symbolOpacity=1)
+    colour = alt.Color("policy:N", title=None, scale=alt.Scale(scheme="tableau10"), sort=order, legend=legend)
     base = alt.Chart(rows).encode(x=alt.X("labels:Q", title="Labels"), color=colour)
     shown = [alt.Tooltip(f"{name}:{kind}", format=form) for name, kind, form in (("policy", "N", ""), ("labels", "Q", "d"))]
     shown += [alt.Tooltip("score:Q", format=".3f"), alt.Tooltip("low:Q", format=".3f"), alt.Tooltip("high:Q", format=".3f"), "seeds:Q"]
