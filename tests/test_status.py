@@ -26,3 +26,7 @@ def test_self_training_is_said_in_one_line(method: str, check: Check | None, use
 
 def test_where_several_labels_may_hold_it_is_said_that_no_method_works() -> None:
     assert status.self_training("hast", False, GOOD, 0).words == "self-training off: no method works where several labels may hold"
+
+
+def test_a_check_made_just_now_counts_from_the_next_answer() -> None:
+    assert status.self_training("hast", True, GOOD, 0).words == "self-training on from the next answer, +1.9 points (±0.8)"

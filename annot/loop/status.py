@@ -106,7 +106,8 @@ def self_training(chosen: str, exclusive: bool, check: Check | None, pseudo: int
         return SelfTraining(method, False, None, "self-training off: not checked yet")
     found = f"{100 * check.gain:+.1f} points (±{100 * check.error:.1f})"
     if check.helps:
-        return SelfTraining(method, True, check, f"self-training on: {pseudo:,} pseudo-labels, {found}")
+        used = f"on: {pseudo:,} pseudo-labels" if pseudo else "on from the next answer"  # a check follows the ranking it was made with
+        return SelfTraining(method, True, check, f"self-training {used}, {found}")
     why = f"it did not help here, {found}" if check.pseudo else "the method found no text to be sure of"
     return SelfTraining(method, False, check, f"self-training off: {why}")
 
