@@ -13,7 +13,7 @@ from annot.errors import BadInput, Busy, WorkspaceError
 from annot.loop import labelling
 from annot.records import Event, Kind, Label, QueueRow, Ranking, Reason, Relation, Role, Split
 from annot.settings import Workspace
-from annot.store import Store
+from annot.store import Store, items
 from annot.store.database import SCHEMA_VERSION
 from annot.store.items import NewItem
 from annot.store.migrations import migrations
@@ -177,6 +177,27 @@ def test_a_killed_import_leaves_nothing_visible_and_the_next_one_clears_it(store
     assert len(store.items.search(small.project.id, "half", 50)) == 10
 
 
+def test_clearing_a_dead_import_that_was_itself_killed_half_way_goes_on_at_the_next(
+    store: Store, small: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(items, "CLEARED_AT_ONCE", 4)
+    now = time.time()
+    batch = [NewItem(f"x{n}", f"half {n}", content_hash(f"half {n}"), Split.POOL, {}) for n in range(10)]
+    dead = store.items.start_import(small.project.id, "dead.csv", 0, now)
+    store.items.stage(small.project.id, dead, batch, 0, now)
+    with monkeypatch.context() as killed:
+        killed.setattr(store.items, "_clear_some", lambda import_id: type(store.items)._clear_some(store.items, import_id) and False)
+        store.items.abandon_import(dead)
+    assert store.items.import_state(dead).state == "clearing"
+    with pytest.raises(Busy):
+        store.items.stage(small.project.id, dead, batch, 0, now)
+    alive = store.items.start_import(small.project.id, "alive.csv", 0, now)
+    assert store.items.import_state(dead).state == "abandoned"
+    assert store.items.stage(small.project.id, alive, batch, 0, now) == []
+    store.items.finish_import(alive, small.lead.id, 0, 0, now)
+    assert len(store.items.search(small.project.id, "half", 50)) == 10
+
+
 def test_two_imports_at_once_are_refused(store: Store, small: Small) -> None:
     store.items.start_import(small.project.id, "one.csv", 0, time.time())
     with pytest.raises(Busy, match=r"one\.csv is being imported"):
@@ -257,6 +278,79 @@ def test_undoing_a_flag_leaves_todays_count_alone(store: Store, small: Small) ->
     events = [label("uid-00001", item, small.labels[0].id), Event("uid-00002", Kind.FLAG, item, note="odd")]
     undo = Event("uid-00003", Kind.UNDO, item, target="uid-00002")
     assert sync(store, small, "a", events=[*events, undo]).progress.mine_today == 1
+
+
+def test_labels_are_counted_as_they_come_and_how_many_the_ranking_did_not_know(store: Store, small: Small) -> None:
+    def rewrite(last_event: int) -> None:
+        store.queue.rewrite(small.project.id, [], Ranking(0, 0, 0, "x", 0.0, 0.0), last_event)
+
+    one, two = (item for item, _ in list(store.items.hashes(small.project.id, Split.POOL))[:2])
+    assert (store.answers.labels(small.project.id), store.queue.behind(small.project.id)) == (0, 0)
+    add_items(store, small.project, ["came with a label", "another"], labels=[small.labels[0].id] * 2)
+    add_items(store, small.project, ["to measure with"], Split.TEST, labels=[small.labels[0].id])
+    known = store.answers.newest_event(small.project.id)
+    events = [
+        label("uid-00001", one, small.labels[0].id),
+        Event("uid-00002", Kind.FLAG, one, note="odd"),
+        label("uid-00003", two, small.labels[0].id),
+        Event("uid-00004", Kind.UNDO, one, target="uid-00002"),
+        Event("uid-00005", Kind.UNDO, one, target="uid-00001"),
+    ]
+    sync(store, small, "a", want=0, events=events)
+    assert store.answers.labels(small.project.id) == 3
+    rewrite(known)
+    assert store.queue.behind(small.project.id) == 1
+    rewrite(store.answers.newest_event(small.project.id))
+    assert store.queue.behind(small.project.id) == 0
+
+
+def test_a_workspace_from_before_labels_were_counted_has_them_counted(home: Workspace, store: Store, small: Small) -> None:
+    first, second = (item for item, _ in list(store.items.hashes(small.project.id, Split.POOL))[:2])
+    sync(store, small, "a", want=0, events=[label("uid-00001", first, small.labels[0].id)])
+    store.queue.rewrite(small.project.id, [], Ranking(0, 0, 0, "x", 0.0, 0.0), store.answers.newest_event(small.project.id))
+    undone = [label("uid-00002", second, small.labels[0].id), Event("uid-00003", Kind.UNDO, second, target="uid-00002")]
+    sync(store, small, "a", want=0, events=[*undone, label("uid-00004", second, small.labels[0].id)])
+    for statement in (
+        "DROP TRIGGER annotations_count",
+        "DROP TABLE label_counts",
+        "ALTER TABLE rankings DROP COLUMN counted",
+        *(f"DROP INDEX {name}" for name in ("imports_by_project", "jobs_by_project", "annotations_flags")),
+        "CREATE TRIGGER items_fts_insert AFTER INSERT ON items BEGIN INSERT INTO items_fts(rowid, text) VALUES (new.id, new.text); END",
+        "CREATE TRIGGER items_fts_delete AFTER DELETE ON items BEGIN SELECT 1; END",
+        "DELETE FROM _sqlite_migrations WHERE name LIKE 'm004%'",
+        "PRAGMA user_version = 3",
+    ):
+        store._database.execute(statement)
+    with Store(home.database) as again:
+        assert (again.answers.labels(small.project.id), again.queue.behind(small.project.id)) == (2, 1)
+        add_items(again, small.project, ["findable"])
+        assert len(again.items.search(small.project.id, "findable", 5)) == 1
+
+
+def test_the_last_free_item_of_a_pool_is_found_without_a_ranking(store: Store, small: Small) -> None:
+    taken = sync(store, small, "a", want=50).leases + sync(store, small, "b", want=49).leases
+    assert len(taken) == 99
+    (last,) = sync(store, small, "c", want=5).leases
+    assert last.item not in [lease.item for lease in taken]
+    assert sync(store, small, "d", want=5).leases == []
+
+
+def test_a_part_of_a_unit_of_work_fails_alone_and_the_whole_takes_its_parts_along(store: Store, small: Small) -> None:
+    first, second = (item for item, _ in list(store.items.hashes(small.project.id, Split.POOL))[:2])
+
+    def record(uid: str, item: int, fails: bool = False) -> None:
+        with store.unit():
+            store.answers.record(small.project.id, small.lead.id, [label(uid, item, small.labels[0].id)], time.time())
+            if fails:
+                raise BadInput("no")
+
+    with store.unit():
+        record("uid-00001", first)
+        with pytest.raises(BadInput):
+            record("uid-00002", second, fails=True)
+    with pytest.raises(BadInput):
+        record("uid-00003", second, fails=True)
+    assert [item for item, _ in standing(store, small)] == [first]
 
 
 def test_only_one_worker_is_active_and_a_silent_one_is_replaced(store: Store) -> None:

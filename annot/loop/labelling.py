@@ -79,7 +79,7 @@ def sync(store: Store, project: Project, user: User, tab: str, *, events: Sequen
     leases = [replace(lease, twins=tuple(twins.get(lease.id, ())[:MOST_ITEMS])) for lease in leases]
     ranking = staleness(store, project.id)
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
-    labelled = ranking.labels + ranking.behind if ranking else store.answers.labels_since(project.id, 0)
+    labelled = ranking.labels + ranking.behind if ranking else store.answers.labels(project.id)
     progress = Progress(store.answers.count_by(project.id, user.id, midnight), labelled, store.items.count(project.id, Split.POOL))
     return Synced(saved, refused, leases, stale, progress, ranking)
 
@@ -108,8 +108,8 @@ def staleness(store: Store, project: int) -> Staleness | None:
     stamp = store.queue.ranking(project)
     if stamp is None:
         return None
-    ranking, last_event = stamp
-    return Staleness(ranking.model, ranking.labels, store.answers.labels_since(project, last_event))
+    ranking, _ = stamp
+    return Staleness(ranking.model, ranking.labels, store.queue.behind(project))
 
 
 def parse_event(raw: object) -> Event:

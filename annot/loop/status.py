@@ -10,7 +10,7 @@ from typing import Any
 
 from annot.loop import learning
 from annot.loop.labelling import Staleness, staleness
-from annot.records import Check, Estimate, Job, JobState, Kind, Label, Project, Relation, Run, Split
+from annot.records import Check, Estimate, Job, JobState, Kind, Label, Project, Reason, Relation, Run, Split
 from annot.settings import ProjectSettings
 from annot.store import Store
 
@@ -68,19 +68,20 @@ class Facts:
 
 def lead_facts(store: Store, project: Project) -> Facts:
     with store.snapshot():
-        answers = list(store.answers.current(project.id, Split.POOL))
+        tallies = store.answers.tally(project.id, Split.POOL)
         labels = store.projects.labels(project.id)
-        counts = Counter(
-            label for answer in answers if answer.kind is Kind.LABEL and answer.relation is Relation.IS for label in answer.labels
-        )
+        counts: Counter[int] = Counter()
+        for tally in tallies:
+            if tally.kind is Kind.LABEL and tally.relation is Relation.IS:
+                counts.update(dict.fromkeys(tally.labels, tally.count))
         return Facts(
             project=project,
             labels=labels,
             pool=store.items.count(project.id, Split.POOL),
             test=store.items.count(project.id, Split.TEST),
-            spent=sum(answer.kind is Kind.LABEL for answer in answers),
-            audit=sum(answer.kind is Kind.LABEL and answer.reason == "audit" for answer in answers),
-            skipped=sum(answer.kind is Kind.SKIP for answer in answers),
+            spent=sum(one.count for one in tallies if one.kind is Kind.LABEL),
+            audit=sum(one.count for one in tallies if one.kind is Kind.LABEL and one.reason is Reason.AUDIT),
+            skipped=sum(one.count for one in tallies if one.kind is Kind.SKIP),
             per_label=[(label.title, counts[label.id]) for label in labels],
             per_day=store.answers.per_day(project.id),
             curve=store.runs.estimates(project.id),

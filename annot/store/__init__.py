@@ -36,6 +36,12 @@ class Store:
         self.twins = Twins(self._database)
 
     @contextmanager
+    def unit(self) -> Iterator[None]:
+        """Let several writes become durable together, or none of them; a unit inside a unit fails alone."""
+        with self._database.immediate():
+            yield
+
+    @contextmanager
     def snapshot(self) -> Iterator[None]:
         """Let several reads see one state."""
         with self._database.snapshot():

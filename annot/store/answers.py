@@ -5,6 +5,7 @@ Must not change or delete an event. What an item's labels are is always the `ans
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from sqlite3 import Row
 
 from annot.records import Answer, Event, Kind, Reason, Relation, Split
@@ -27,6 +28,17 @@ UPDATE leases SET closed_at = NULL WHERE id = (SELECT lease_id FROM annotations 
 AND (SELECT count(*) FROM leases o WHERE o.item_id = leases.item_id AND o.user_id != :user AND o.closed_at IS NULL AND o.expires_at > :now)
   < (SELECT coalesce(json_extract(p.settings, '$.overlap'), 1) FROM projects p WHERE p.id = leases.project_id)
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many standing answers say the same, for the same reason."""
+
+    kind: Kind
+    relation: Relation
+    labels: tuple[int, ...]
+    reason: Reason | None
+    count: int
 
 
 class Answers:
@@ -113,8 +125,19 @@ class Answers:
         for row in self._db.execute(sql, {"project": project, "split": split, "after": after}):
             yield _answer(row)
 
+    def tally(self, project: int, split: Split) -> list[Tally]:
+        """Count the standing answers by what they say and why their item was asked."""
+        rows = self._db.rows(
+            "SELECT a.kind, a.relation, a.labels, coalesce(l.reason, a.reason) AS reason, count(*) AS n "
+            "FROM answers a JOIN items i ON i.id = a.item_id LEFT JOIN leases l ON l.id = a.lease_id "
+            "WHERE a.project_id = ? AND i.split = ? GROUP BY 1, 2, 3, 4",
+            (project, split),
+        )
+        return [Tally(Kind(row["kind"]), Relation(row["relation"]), _labels(row), _reason(row), row["n"]) for row in rows]
+
     def of_item(self, project: int, item: int) -> list[Answer]:
-        rows = self._db.rows(CURRENT + "WHERE a.project_id = ? AND a.item_id = ? ORDER BY a.id", (project, item))
+        # The plus keeps the planner from going through all of the project's answers.
+        rows = self._db.rows(CURRENT + "WHERE +a.project_id = ? AND a.item_id = ? ORDER BY a.id", (project, item))
         return [_answer(row) for row in rows]
 
     def mine(self, project: int, user: int, limit: int) -> list[tuple[Answer, str]]:
@@ -129,16 +152,9 @@ class Answers:
     def newest_event(self, project: int) -> int:
         return int(self._db.scalar("SELECT max(id) FROM annotations WHERE project_id = ?", (project,)) or 0)
 
-    def labels_since(self, project: int, event: int) -> int:
-        """Count the pool's label events less undone ones among the events after ``event``; cheap when few came since."""
-        return int(
-            self._db.scalar(
-                "SELECT coalesce(sum(CASE a.kind WHEN 'label' THEN 1 WHEN 'undo' THEN -(SELECT t.kind = 'label' FROM annotations t "
-                "WHERE t.uid = a.target) ELSE 0 END), 0) FROM annotations a JOIN items i ON i.id = a.item_id "
-                "WHERE a.project_id = ? AND a.id > ? AND i.split = 'pool'",
-                (project, event),
-            )
-        )
+    def labels(self, project: int) -> int:
+        """Count the pool's label events less undone ones, at the same cost for any number of them."""
+        return int(self._db.scalar("SELECT labels FROM label_counts WHERE project_id = ?", (project,)) or 0)
 
     def count_by(self, project: int, user: int, since: float) -> int:
         """Count a person's answers since a time, undone ones taken off."""
@@ -171,6 +187,14 @@ class Answers:
         return [(row["item_id"], row["text"], row["user"], row["note"]) for row in rows]
 
 
+def _labels(row: Row) -> tuple[int, ...]:
+    return tuple(json.loads(row["labels"]))
+
+
+def _reason(row: Row) -> Reason | None:
+    return Reason(row["reason"]) if row["reason"] else None
+
+
 def _answer(row: Row) -> Answer:
     return Answer(
         event=row["id"],
@@ -179,12 +203,12 @@ def _answer(row: Row) -> Answer:
         external_id=row["external_id"],
         user=row["user"],
         kind=Kind(row["kind"]),
-        labels=tuple(json.loads(row["labels"])),
+        labels=_labels(row),
         relation=Relation(row["relation"]),
         note=row["note"],
         at=row["at"],
         seconds=row["seconds"],
-        reason=Reason(row["reason"]) if row["reason"] else None,
+        reason=_reason(row),
         score=row["score"],
         probability=row["probability"],
         model=row["model"],

@@ -16,7 +16,7 @@ import sqlite_utils
 from annot.errors import AnnotError, Busy, WorkspaceError
 from annot.store.migrations import migrations
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 BUSY_SECONDS = 30.0
 
 Values = Sequence[Any] | Mapping[str, Any]
@@ -32,6 +32,7 @@ class Database:
             # isolation_level None: every transaction here is opened by immediate(), none by the driver.
             self._connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
             self._connection.row_factory = sqlite3.Row
+            self._writing = False
             try:
                 self._prepare()
             except BaseException:
@@ -62,21 +63,40 @@ class Database:
 
     @contextmanager
     def immediate(self) -> Iterator[None]:
-        """Run a unit of work that reads and writes: all of it is durable on exit, none of it on an exception."""
+        """Run a unit of work that reads and writes: all of it is durable on exit, none of it on an exception.
+
+        Inside another unit it is a part of that one: an exception undoes the part alone, and durable is what the whole becomes.
+        """
+        if self._writing:
+            with self._part():
+                yield
+            return
         with faults_in_words(self.path):
             self._connection.execute("BEGIN IMMEDIATE")
+            self._writing = True
             try:
                 yield
+                self._connection.execute("COMMIT")
             except BaseException:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
-            try:
-                self._connection.execute("COMMIT")
-            except sqlite3.Error:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+            finally:
+                self._writing = False
+
+    @contextmanager
+    def _part(self) -> Iterator[None]:
+        if not self._connection.in_transaction:  # a savepoint would begin a transaction of its own
+            raise sqlite3.OperationalError("SQLite has rolled back the unit of work that this is a part of")
+        self._connection.execute("SAVEPOINT part")
+        try:
+            yield
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK TO part")
+                self._connection.execute("RELEASE part")
+            raise
+        self._connection.execute("RELEASE part")
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -88,13 +108,18 @@ class Database:
             finally:
                 self._connection.execute("COMMIT")
 
+    def use_memory(self, megabytes: int) -> None:
+        """Let this connection hold so much of the file in memory, where SQLite's 2 MB are too few."""
+        self.execute(f"PRAGMA cache_size = {-1024 * megabytes}")
+
     def execute(self, sql: str, values: Values = ()) -> sqlite3.Cursor:
         with faults_in_words(self.path):
             return self._connection.execute(sql, values)
 
-    def executemany(self, sql: str, rows: Any) -> None:
+    def executemany(self, sql: str, rows: Any) -> int:
+        """Return how many rows were inserted or changed."""
         with faults_in_words(self.path):
-            self._connection.executemany(sql, rows)
+            return self._connection.executemany(sql, rows).rowcount
 
     def rows(self, sql: str, values: Values = ()) -> list[sqlite3.Row]:
         return self.execute(sql, values).fetchall()

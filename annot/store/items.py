@@ -15,6 +15,9 @@ from annot.records import Item, Split
 from annot.store.database import Database
 
 IMPORT_PATIENCE_S = 60.0
+# Ids are in no order, so an import touches all of their index: it should fit.
+IMPORT_CACHE_MB = 64
+CLEARED_AT_ONCE = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,47 +52,66 @@ class Items:
 
     def start_import(self, project: int, filename: str, total: int, now: float) -> int:
         """Open an import after clearing what a killed one left. Raises Busy while another one is alive."""
-        with self._db.immediate():
-            for row in self._db.rows(
-                "SELECT id, filename, heartbeat_at FROM imports WHERE project_id = ? AND state = 'running'", (project,)
-            ):
-                if now - row["heartbeat_at"] < IMPORT_PATIENCE_S:
-                    raise Busy(
-                        f"{row['filename']} is being imported into this project right now. Wait for it to end"
-                        f" (if it was stopped just now, for {IMPORT_PATIENCE_S:.0f} seconds), then try again."
+        self._db.use_memory(IMPORT_CACHE_MB)
+        while True:
+            with self._db.immediate():
+                dead = self._dead_imports(project, now)
+                if not dead:
+                    return self._db.insert(
+                        "imports", project_id=project, filename=filename, state="running", total=total, created_at=now, heartbeat_at=now
                     )
-                self._clear(row["id"], "abandoned")
-            return self._db.insert(
-                "imports", project_id=project, filename=filename, state="running", total=total, created_at=now, heartbeat_at=now
-            )
+            for import_id in dead:
+                self.abandon_import(import_id)
+
+    def _dead_imports(self, project: int, now: float) -> list[int]:
+        rows = self._db.rows(
+            "SELECT id, filename, state, heartbeat_at FROM imports WHERE project_id = ? AND state IN ('running', 'clearing')", (project,)
+        )
+        for row in rows:
+            if row["state"] == "running" and now - row["heartbeat_at"] < IMPORT_PATIENCE_S:
+                raise Busy(
+                    f"{row['filename']} is being imported into this project right now. Wait for it to end"
+                    f" (if it was stopped just now, for {IMPORT_PATIENCE_S:.0f} seconds), then try again."
+                )
+        return [row["id"] for row in rows]
 
     def stage(self, project: int, import_id: int, batch: Sequence[NewItem], done: int, now: float) -> list[tuple[int, bool]]:
         """Store a batch out of sight. Return the places in the batch that were known already, and whether with the same text."""
         with self._db.immediate():
             self._still_running(import_id)
-            wanted = json.dumps([item.external_id for item in batch])
-            # CROSS JOIN fixes the order: the planner would rather go through every item of the project.
-            known = dict(
-                self._db.execute(
-                    "SELECT i.external_id, i.hash FROM json_each(?) w CROSS JOIN items i ON i.project_id = ? AND i.external_id = w.value",
-                    (wanted, project),
-                ).fetchall()
+            first = 1 + (self._db.scalar("SELECT max(id) FROM items") or 0)
+            stored = self._db.executemany(
+                "INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, 'importing', ?) ON CONFLICT (project_id, external_id) DO NOTHING",
+                [
+                    (number, project, item.external_id, item.text, item.hash, _as_json(item.metadata), import_id)
+                    for number, item in enumerate(batch, first)
+                ],
             )
-            next_id = 1 + (self._db.scalar("SELECT max(id) FROM items") or 0)
-            rows, staging, seen = [], [], []
-            for place, item in enumerate(batch):
-                if item.external_id in known:
-                    seen.append((place, known[item.external_id] == item.hash))
-                    continue
-                known[item.external_id] = item.hash
-                metadata = json.dumps(item.metadata, ensure_ascii=False) if item.metadata else "{}"
-                rows.append((next_id, project, item.external_id, item.text, item.hash, metadata, import_id))
-                staging.append((next_id, import_id, item.split, None if item.labels is None else json.dumps(item.labels)))
-                next_id += 1
-            self._db.executemany("INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, 'importing', ?)", rows)
-            self._db.executemany("INSERT INTO staging VALUES (?, ?, ?, ?)", staging)
+            seen = self._seen(project, batch, first) if stored < len(batch) else {}
+            self._db.executemany(
+                "INSERT INTO staging VALUES (?, ?, ?, ?)",
+                [
+                    (first + place, import_id, item.split, None if item.labels is None else json.dumps(item.labels))
+                    for place, item in enumerate(batch)
+                    if place not in seen
+                ],
+            )
+            self._db.execute("INSERT INTO items_fts (rowid, text) SELECT id, text FROM items WHERE id >= ?", (first,))
             self._db.execute("UPDATE imports SET done = ?, heartbeat_at = ? WHERE id = ?", (done, now, import_id))
-        return seen
+        return list(seen.items())
+
+    def _seen(self, project: int, batch: Sequence[NewItem], first: int) -> dict[int, bool]:
+        """Return the places in the batch that found their id taken, and whether by the same text."""
+        stored = {row["id"] for row in self._db.execute("SELECT id FROM items WHERE id >= ?", (first,))}
+        places = [place for place in range(len(batch)) if first + place not in stored]
+        # CROSS JOIN fixes the order: the planner would rather go through every item of the project.
+        hashes = dict(
+            self._db.execute(
+                "SELECT i.external_id, i.hash FROM json_each(?) w CROSS JOIN items i ON i.project_id = ? AND i.external_id = w.value",
+                (json.dumps([batch[place].external_id for place in places]), project),
+            ).fetchall()
+        )
+        return {place: hashes[batch[place].external_id] == batch[place].hash for place in places}
 
     def finish_import(self, import_id: int, importer: int, known: int, refused: int, now: float) -> ImportState:
         """Make the staged items, and the labels that came with them, visible at once. Raises Busy where another import took over."""
@@ -122,13 +144,25 @@ class Items:
             raise Busy("This import stood still for so long that another one cleared it away. Start it again.")
 
     def abandon_import(self, import_id: int) -> None:
+        """Take away what an import staged, in transactions so short that nobody's label waits for long."""
         with self._db.immediate():
-            self._clear(import_id, "abandoned")
+            self._db.execute("UPDATE imports SET state = 'clearing' WHERE id = ?", (import_id,))
+        while self._clear_some(import_id):
+            pass
 
-    def _clear(self, import_id: int, state: str) -> None:
-        self._db.execute("DELETE FROM staging WHERE import_id = ?", (import_id,))
-        self._db.execute("DELETE FROM items WHERE import_id = ? AND split = 'importing'", (import_id,))
-        self._db.execute("UPDATE imports SET state = ? WHERE id = ?", (state, import_id))
+    def _clear_some(self, import_id: int) -> bool:
+        staged = "FROM items WHERE import_id = ? AND split = 'importing'"
+        with self._db.immediate():
+            last = self._db.scalar(f"SELECT max(id) FROM (SELECT id {staged} ORDER BY id LIMIT {CLEARED_AT_ONCE})", (import_id,))
+            if last is None:
+                self._db.execute("UPDATE imports SET state = 'abandoned' WHERE id = ?", (import_id,))
+                return False
+            self._db.execute(
+                f"INSERT INTO items_fts (items_fts, rowid, text) SELECT 'delete', id, text {staged} AND id <= ?", (import_id, last)
+            )
+            self._db.execute("DELETE FROM staging WHERE import_id = ? AND item_id <= ?", (import_id, last))
+            self._db.execute(f"DELETE {staged} AND id <= ?", (import_id, last))
+        return True
 
     def import_state(self, import_id: int) -> ImportState:
         row = self._db.row("SELECT * FROM imports WHERE id = ?", (import_id,))
@@ -167,9 +201,12 @@ class Items:
 
     def page(self, project: int, limit: int, before: int | None = None) -> list[Item]:
         """Return the newest items first, those with an id below ``before``."""
+        # Going down the ids themselves would pass over every newer item of other projects.
+        newest = "SELECT id FROM items WHERE project_id = :project AND split = '{}' AND id < :before ORDER BY id DESC LIMIT :limit"
+        either = " UNION ALL ".join(f"SELECT * FROM ({newest.format(split.value)})" for split in Split)
         rows = self._db.rows(
-            "SELECT * FROM items WHERE project_id = ? AND split != 'importing' AND id < ? ORDER BY id DESC LIMIT ?",
-            (project, before or 2**62, limit),
+            f"SELECT i.* FROM ({either}) n JOIN items i ON i.id = n.id ORDER BY i.id DESC LIMIT :limit",
+            {"project": project, "before": before or 2**62, "limit": limit},
         )
         return [_item(row) for row in rows]
 
@@ -184,6 +221,10 @@ class Items:
             (terms, project, limit),
         )
         return [_item(row) for row in rows]
+
+
+def _as_json(metadata: dict[str, Any]) -> str:
+    return json.dumps(metadata, ensure_ascii=False) if metadata else "{}"
 
 
 def _item(row: Row) -> Item:

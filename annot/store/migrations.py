@@ -114,15 +114,19 @@ CREATE INDEX estimates_by_project ON estimates(project_id, id);
 """
 
 
-@migrations()
-def m001_first_schema(db: Database) -> None:
-    # One statement at a time: executescript() would commit the transaction the migration runs in.
+def _each_statement(db: Database, script: str) -> None:
+    # executescript() would commit the transaction the migration runs in.
     statement = ""
-    for line in FIRST_SCHEMA.splitlines(keepends=True):
+    for line in script.splitlines(keepends=True):
         statement += line
         if sqlite3.complete_statement(statement):
             db.conn.execute(statement)
             statement = ""
+
+
+@migrations()
+def m001_first_schema(db: Database) -> None:
+    _each_statement(db, FIRST_SCHEMA)
 
 
 @migrations()
@@ -146,3 +150,35 @@ def m003_self_training_checks(db: Database) -> None:
     )
     db.conn.execute("CREATE INDEX checks_by_project ON checks(project_id, run, id)")
     db.conn.execute("ALTER TABLE rankings ADD COLUMN pseudo INTEGER NOT NULL DEFAULT 0")
+
+
+WITHOUT_SCANS = """
+CREATE INDEX imports_by_project ON imports(project_id, state);
+CREATE INDEX jobs_by_project ON jobs(project_id, id);
+CREATE INDEX annotations_flags ON annotations(project_id, id) WHERE kind = 'flag';
+CREATE TABLE label_counts (project_id INTEGER PRIMARY KEY REFERENCES projects(id), labels INTEGER NOT NULL);
+ALTER TABLE rankings ADD COLUMN counted INTEGER NOT NULL DEFAULT 0;
+-- Events are never changed or deleted, so a count that each one is added to cannot drift.
+CREATE TRIGGER annotations_count AFTER INSERT ON annotations
+    WHEN new.kind IN ('label', 'undo') AND (SELECT split FROM items WHERE id = new.item_id) = 'pool' BEGIN
+    INSERT INTO label_counts VALUES (new.project_id,
+        CASE new.kind WHEN 'label' THEN 1 ELSE -(SELECT t.kind = 'label' FROM annotations t WHERE t.uid = new.target) END)
+    ON CONFLICT (project_id) DO UPDATE SET labels = labels + excluded.labels;
+END;
+INSERT INTO label_counts SELECT a.project_id,
+    sum(CASE a.kind WHEN 'label' THEN 1 WHEN 'undo' THEN -(SELECT t.kind = 'label' FROM annotations t WHERE t.uid = a.target) ELSE 0 END)
+    FROM annotations a JOIN items i ON i.id = a.item_id WHERE i.split = 'pool' GROUP BY a.project_id;
+UPDATE rankings SET counted = (SELECT coalesce(sum(CASE a.kind
+        WHEN 'label' THEN 1 WHEN 'undo' THEN -(SELECT t.kind = 'label' FROM annotations t WHERE t.uid = a.target) ELSE 0 END), 0)
+    FROM annotations a JOIN items i ON i.id = a.item_id
+    WHERE i.split = 'pool' AND a.project_id = rankings.project_id AND a.id <= rankings.last_event)
+    WHERE id IN (SELECT max(id) FROM rankings GROUP BY project_id);
+"""
+
+
+@migrations()
+def m004_texts_indexed_by_the_batch_and_counts_kept(db: Database) -> None:
+    # A trigger flushes the full-text index once a row: 32 of 46 us that staging a short text took, against 4 for a batch at once.
+    db.conn.execute("DROP TRIGGER items_fts_insert")
+    db.conn.execute("DROP TRIGGER items_fts_delete")
+    _each_statement(db, WITHOUT_SCANS)

@@ -20,7 +20,16 @@ FREE = """
     AND (SELECT count(DISTINCT a.user_id) FROM answers a WHERE a.item_id = :item AND a.kind = 'label')
       + (SELECT count(*) FROM leases l WHERE l.item_id = :item AND l.closed_at IS NULL AND l.expires_at > :now) < :overlap
 """
+# The labels at the last event that a ranking knew of: those now, less the few that came while it was made.
+COUNTED = """
+SELECT coalesce((SELECT labels FROM label_counts WHERE project_id = :project), 0) - coalesce(sum(
+    CASE a.kind WHEN 'label' THEN 1 WHEN 'undo' THEN -(SELECT t.kind = 'label' FROM annotations t WHERE t.uid = a.target) ELSE 0 END), 0)
+FROM annotations a JOIN items i ON i.id = a.item_id WHERE a.project_id = :project AND a.id > :last_event AND i.split = 'pool'
+"""
 RANDOM_TRIES = 50
+# So many items a claim looks at one by one: all of a small pool. In a large one where hardly any is free a claim may come back with
+# fewer than it wanted, and the next one looks elsewhere; the ranker, where it runs, puts what is left into the queue.
+MOST_WALKED = 5000
 
 
 class Queue:
@@ -40,6 +49,7 @@ class Queue:
                 seconds=ranking.seconds,
                 created_at=ranking.created_at,
                 pseudo=ranking.pseudo,
+                counted=self._db.scalar(COUNTED, {"project": project, "last_event": last_event}),
             )
             self._db.execute("DELETE FROM queue WHERE project_id = ?", (project,))
             self._db.executemany(
@@ -57,6 +67,17 @@ class Queue:
             return None
         stamp = Ranking(row["id"], row["model"], row["labels"], row["selector"], row["seconds"], row["created_at"], row["pseudo"])
         return stamp, row["last_event"]
+
+    def behind(self, project: int) -> int:
+        """Count the labels, less undone ones, that the newest ranking did not know of."""
+        return int(
+            self._db.scalar(
+                "SELECT c.labels - r.counted FROM rankings r JOIN label_counts c ON c.project_id = r.project_id "
+                "WHERE r.project_id = ? ORDER BY r.id DESC LIMIT 1",
+                (project,),
+            )
+            or 0
+        )
 
     def top(self, project: int, limit: int) -> list[QueueRow]:
         rows = self._db.rows("SELECT * FROM queue WHERE project_id = ? ORDER BY rank LIMIT ?", (project, limit))
@@ -139,9 +160,17 @@ class Queue:
             if item is not None and item not in taken:
                 taken.add(item)
                 found.append(_unranked(item))
-        if len(found) < count:  # the pool is nearly used up: only a scan finds what is left
-            rows = self._db.rows(pick + " ORDER BY i.id LIMIT :count", {**values, "start": 0, "count": count + len(taken)})
-            found += [_unranked(row["id"]) for row in rows if row["id"] not in taken][: count - len(found)]
+        # The pool is nearly used up, or this project's ids lie far apart: go through it in order, from anywhere and then from its start.
+        walk = (
+            "SELECT i.id FROM (SELECT id FROM items WHERE project_id = :project AND split = 'pool' AND id >= :start ORDER BY id "
+            f"LIMIT :most) i WHERE {free} LIMIT :count"
+        )
+        for start in (random.randint(low, high), low):
+            if len(found) < count:
+                rows = self._db.rows(walk, {**values, "start": start, "most": MOST_WALKED, "count": count + len(taken)})
+                fresh = [row["id"] for row in rows if row["id"] not in taken][: count - len(found)]
+                taken.update(fresh)
+                found += [_unranked(item) for item in fresh]
         return found
 
 

@@ -1,8 +1,10 @@
 """The routes the panel and API clients talk to: sign in and out, hand in answers, get leased items. JSON in and out.
 
-Every route checks who asks. Must not draw anything and must not hold state: each request opens the store in its own thread.
+Every route checks who asks. Must not draw anything and must not hold state: each request opens the store in its own thread, but for
+those that write labels, which share one writer and its commits.
 """
 
+import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import asdict
@@ -18,6 +20,7 @@ from annot.loop import accounts, labelling
 from annot.records import Answer, Lease, User
 from annot.settings import workspace
 from annot.store import Store
+from annot.store.commits import commits_of
 
 COOKIE = "annot_session"
 LARGEST_BODY = 4 * 1024 * 1024
@@ -28,10 +31,18 @@ class OtherAccount(NotAllowed):
     """The request was made for one account and the session belongs to another."""
 
 
-def _route(path: str, method: str, work: Callable[[Store, Request, Any], Response]) -> Route:
+Work = Callable[[Store, Request, Any], Response]
+
+
+def _route(path: str, method: str, work: Work, *, together: bool = False) -> Route:
+    """Make a route of ``work(store, request, body)``; ``together``: its writes share a commit with those of other requests."""
+
     async def endpoint(request: Request) -> Response:
         try:
             body = await _json_body(request) if method == "POST" else None
+            if together:
+                unit = commits_of(workspace().database).submit(lambda store: work(store, request, body))
+                return await asyncio.wrap_future(unit)
             return await run_in_threadpool(_with_store, work, request, body)
         except AnnotError as fault:
             return JSONResponse({"error": str(fault)}, _status(fault))
@@ -39,7 +50,7 @@ def _route(path: str, method: str, work: Callable[[Store, Request, Any], Respons
     return Route(path, endpoint, methods=[method])
 
 
-def _with_store(work: Callable[[Store, Request, Any], Response], request: Request, body: Any) -> Response:
+def _with_store(work: Work, request: Request, body: Any) -> Response:
     with Store(workspace().database) as store:
         return work(store, request, body)
 
@@ -180,6 +191,6 @@ def _answer(answer: Answer, text: str) -> dict[str, Any]:
 routes = [
     _route("/api/sign-in", "POST", sign_in),
     _route("/api/sign-out", "POST", sign_out),
-    _route("/api/projects/{project:int}/sync", "POST", sync),
+    _route("/api/projects/{project:int}/sync", "POST", sync, together=True),
     _route("/api/projects/{project:int}/mine", "GET", mine),
 ]
