@@ -62,7 +62,7 @@ def test_the_check_finds_help_and_harm(methods: np.ndarray) -> None:
 
 def test_a_check_of_noise_finds_no_help() -> None:
     gains = []
-    for seed in range(20):
+    for seed in range(10):
         situation, _ = blobs(seed, each=60, labelled=48)
         noise = np.random.default_rng(seed).permutation(situation.targets)
         found = learning.check(replace(situation, targets=noise), "actune", seed)

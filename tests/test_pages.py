@@ -1,6 +1,7 @@
 """Each page draws without a fault, for who may see it, on an empty and on a filled project."""
 
 import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -18,6 +19,12 @@ from annot.store import Store
 from annot.web.plain import plain
 
 ENTRY = Path(__file__).parent.parent / "annot" / "web" / "pages" / "entry.py"
+
+
+@pytest.fixture(autouse=True)
+def main_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    """AppTest puts a script that is gone afterwards in the place of __main__, and a process started later would run it."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
 
 
 def page(name: str, project_name: str) -> AppTest:
