@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,39 @@ def content_hash(text: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:KEY_BYTES]
 
 
+class Rows:
+    """Chosen rows of a matrix, looked at as an array (n, d) of their own that is never copied whole: only what is indexed is read."""
+
+    ndim = 2
+
+    def __init__(self, matrix: NDArray[np.floating], rows: NDArray[np.integer]) -> None:
+        self._matrix, self._rows = np.asarray(matrix), rows
+        self._order: NDArray[np.int64] | None = None
+        self.shape = (len(rows), matrix.shape[1])
+        self.dtype = matrix.dtype
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, places: Any) -> NDArray[np.floating]:
+        found: NDArray[np.floating] = self._matrix[self._rows[places]]
+        return found
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return np.asarray(self._matrix[self._rows], dtype)
+
+    def blocks(self, size: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.floating]]]:
+        """Yield (places, their vectors) of all rows, ``size`` at a time, in the order they are stored: a file is read from front to back,
+        and where nothing lies between them nothing is copied."""
+        if self._order is None:
+            self._order = np.argsort(self._rows, kind="stable")
+        for start in range(0, len(self), size):
+            places = self._order[start : start + size]
+            rows = self._rows[places]
+            whole = rows[-1] - rows[0] == len(rows) - 1 and (len(rows) < 2 or (np.diff(rows) == 1).all())
+            yield places, self._matrix[rows[0] : rows[-1] + 1] if whole else self._matrix[rows]
+
+
 class VectorCache:
     """The vectors of one encoder, in one folder. Several processes may read while one appends. Raises WorkspaceError if it cannot."""
 
@@ -44,6 +78,7 @@ class VectorCache:
         self._sorted: NDArray[np.uint64] = np.empty(0, WORDS)
         self._confirm: NDArray[np.uint64] = np.empty(0, WORDS)
         self._order: NDArray[np.int64] = np.empty(0, np.int64)
+        self._mapped: NDArray[np.float16] = np.empty((0, self.dimensions), np.float16)
 
     @property
     def _vectors(self) -> Path:
@@ -59,9 +94,9 @@ class VectorCache:
     @property
     def matrix(self) -> NDArray[np.float16]:
         """Return all vectors (n, d), memory-mapped and read-only."""
-        if not len(self):
-            return np.empty((0, self.dimensions), np.float16)
-        return np.memmap(self._vectors, np.float16, "r", shape=(len(self), self.dimensions))
+        if len(self._mapped) != len(self):  # a mapping is kept, as its pages have to be found again in a new one
+            self._mapped = np.memmap(self._vectors, np.float16, "r", shape=(len(self), self.dimensions))
+        return self._mapped
 
     def refresh(self) -> None:
         """See the rows that another process appended. Costs little when there are none, and one pass over the keys when there are."""

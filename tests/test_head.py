@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from annot.errors import BadInput
+from annot.learners import head as heads
 from annot.learners.head import Head, _widen, fit
+from annot.vectors import Rows
 
 
 def corners(per_label: int, labels: int = 3, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -34,6 +36,16 @@ def test_77_labels_with_one_example_each_are_learned() -> None:
     proba = fit(vectors, np.eye(77), exclusive=True).proba(vectors)
     assert (proba.argmax(axis=1) == np.arange(77)).all()
     assert proba.sum(axis=1) == pytest.approx(1, abs=1e-5)
+
+
+def test_a_large_pool_is_scored_by_threads_in_any_order_as_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    head = fit(*corners(5), exclusive=True)
+    pool = corners(3_000)[0].astype(np.float16)
+    alone = head.proba(pool)
+    monkeypatch.setattr(heads, "MANY", 100)
+    assert np.array_equal(head.proba(pool), alone)
+    order = np.random.default_rng(0).permutation(len(pool))
+    assert head.proba(Rows(pool, order)) == pytest.approx(alone[order], abs=1e-6)  # type: ignore[arg-type]
 
 
 def test_a_label_never_seen_has_probability_zero() -> None:

@@ -100,6 +100,30 @@ def test_a_refresh_with_nothing_new_does_nothing(home: Workspace, store: Store, 
     assert ranker.refresh(store) is None
 
 
+def test_texts_that_are_encoded_later_join_the_queue_in_steps_and_all_in_the_end(
+    home: Workspace, store: Store, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ranker = Ranker(home, project.id)
+    ranker.refresh(store)
+    add_items(store, project, [f"a message of another kind, {n}" for n in range(40)])
+    ranker.refresh(store)
+    assert ranker.missing == 40
+    new = list(store.items.hashes(project.id, Split.POOL))[-40:]
+    cache = encoding.cache_of(home, encoding.serving_encoder(home, project))
+    found = []
+    for key in new:  # one at a time: a fiftieth of the pool has to come before it is ranked again
+        cache.append([key[1]], np.ones((1, cache.dimensions)))
+        found.append(ranker.refresh(store) is not None)
+    assert 1 < sum(found) < 5
+    assert found[-1]
+    assert ranker.missing == 0
+    looked_up: list[int] = []
+    monkeypatch.setattr(type(cache), "rows", lambda cache, keys: looked_up.append(len(keys)) or np.empty(0, np.int64))
+    projects.change_settings(store, project, {"cold_start": "random"})
+    assert ranker.refresh(store) is not None
+    assert set(looked_up) <= {0, 8}  # the labels' names alone
+
+
 def test_every_label_changes_what_is_asked_next(home: Workspace, store: Store, project: Project, lead: User, gold: dict[str, str]) -> None:
     ranker = Ranker(home, project.id)
     ranker.refresh(store)
@@ -161,7 +185,7 @@ def test_labelling_needs_no_ranking(store: Store, project: Project, lead: User, 
 def test_a_run_is_judged_on_labels_nobody_learned_from_and_published_by_one_flip(
     home: Workspace, store: Store, project: Project, lead: User, gold: dict[str, str]
 ) -> None:
-    project = projects.change_settings(store, project, {"run_steps": 6})
+    project = projects.change_settings(store, project, {"run_steps": 6, "self_training": "none"})
     ranker = Ranker(home, project.id)
     ranker.refresh(store)
     label_some(store, project, lead, gold, 40)
@@ -185,7 +209,7 @@ def test_a_run_is_judged_on_labels_nobody_learned_from_and_published_by_one_flip
 def test_a_run_that_is_not_better_is_kept_but_not_served(
     home: Workspace, store: Store, project: Project, lead: User, gold: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    project = projects.change_settings(store, project, {"run_steps": 1})
+    project = projects.change_settings(store, project, {"run_steps": 1, "self_training": "none"})
     Ranker(home, project.id).refresh(store)
     label_some(store, project, lead, gold, 20)
     monkeypatch.setattr(training.Gate, "passed", property(lambda gate: False))
@@ -201,7 +225,7 @@ def test_a_run_checks_self_training_and_learns_from_pseudo_labels_only_if_it_hel
     home: Workspace, store: Store, project: Project, lead: User, gold: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(selftraining.methods._entries, "first_class", first_class)
-    project = projects.change_settings(store, project, {"run_steps": 8, "self_training": "first_class"})
+    project = projects.change_settings(store, project, {"run_steps": 4, "self_training": "first_class"})
     Ranker(home, project.id).refresh(store)
     label_some(store, project, lead, gold, 40)
     run = training.perform_run(home, store, project, lambda done, total, message: None)
@@ -234,7 +258,7 @@ def start_worker(home: Workspace) -> "subprocess.Popen[bytes]":
 def test_a_killed_worker_and_a_killed_run_lose_nothing_and_publish_nothing_half(
     home: Workspace, store: Store, project: Project, lead: User, gold: dict[str, str]
 ) -> None:
-    projects.change_settings(store, project, {"run_steps": 400})
+    project = projects.change_settings(store, project, {"run_steps": 400, "self_training": "none"})
     label_some(store, project, lead, gold, 30)
     first = start_worker(home)
     wait_for("the run to train", lambda: any(job.kind == "run" and job.done > 0 for job in store.jobs.running()))
@@ -379,7 +403,7 @@ def test_the_cold_start_may_rest_on_the_label_names(home: Workspace, store: Stor
 
 @pytest.mark.slow
 def test_a_run_killed_by_itself_is_started_again(home: Workspace, store: Store, project: Project, lead: User, gold: dict[str, str]) -> None:
-    projects.change_settings(store, project, {"run_steps": 400})
+    project = projects.change_settings(store, project, {"run_steps": 400, "self_training": "none"})
     label_some(store, project, lead, gold, 30)
     worker = start_worker(home)
     try:

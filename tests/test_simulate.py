@@ -263,10 +263,14 @@ def test_curves_are_drawn_and_kept_as_charts(tmp_path: Path) -> None:
 
 def test_the_page_says_what_the_results_say_and_keeps_what_is_not_its_own(tmp_path: Path) -> None:
     path = tmp_path / "benchmarks.md"
-    path.write_text(f"# Benchmarks\n\nBefore.\n\n{page.BEGIN}\nstale\n{page.END}\n\nAfter.\n")
+    path.write_text("# Benchmarks\n\nBefore.\n\nAfter.\n")
+    page.write(RESULTS[:1], path)
+    path.write_text(path.read_text().replace("Before.\n\nAfter.", "Before.") + "\nAfter.\n")
+    stale = path.read_text()
     page.write(RESULTS, path)
     text = path.read_text()
-    assert "stale" not in text
+    assert text.count("## Strategies") == 1
+    assert text != stale
     assert text.startswith("# Benchmarks\n\nBefore.")
     assert text.rstrip().endswith("After.")
     assert "| default | 2 | 0.850 ± 0.071 |" in text
@@ -307,8 +311,25 @@ def test_simulate_compares_policies_with_real_fine_tuning(
     home: Workspace, sample: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "results.jsonl"
-    arguments = ["simulate", "--data", str(sample), "--policies", "random", "default", "--seeds", "1", "--labels", "40"]
-    arguments += ["--first", "40", "--run-every", "40", "--pool", "200", "--test", "100", "--jobs", "2", "--out", str(out)]
+    sizes = [
+        "--seeds",
+        "1",
+        "--labels",
+        "32",
+        "--first",
+        "32",
+        "--run-every",
+        "32",
+        "--run-steps",
+        "8",
+        "--pool",
+        "120",
+        "--test",
+        "80",
+        "--jobs",
+        "2",
+    ]
+    arguments = ["simulate", "--data", str(sample), "--policies", "random", "default", *sizes, "--out", str(out)]
     assert main(arguments) == 0
     printed = capsys.readouterr().out
     assert "default" in printed
@@ -322,9 +343,9 @@ def test_simulate_compares_policies_with_real_fine_tuning(
 
 @pytest.mark.slow
 def test_small_texts_own_loop_runs_on_the_same_data(sample: Path, tmp_path: Path, cache: Path) -> None:
-    cell = cells.make(str(sample), "small-text", 1, labels=40, first=24, query=16, pool=100, test=50)
+    cell = cells.make(str(sample), "small-text", 1, labels=20, first=16, query=4, pool=40, test=30)
     (result,) = grid.run([cell], tmp_path / "results.jsonl", cache, 1)
-    assert [point["labels"] for point in result.points] == [24, 40]
+    assert [point["labels"] for point in result.points] == [16, 20]
     assert all(0 <= point["accuracy"] <= 1 for point in result.points)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from annot.errors import BadInput, WorkspaceError
-from annot.vectors import VectorCache, content_hash
+from annot.vectors import Rows, VectorCache, content_hash
 
 D = 4
 
@@ -43,6 +43,26 @@ def test_what_was_appended_is_found_again(tmp_path: Path) -> None:
     assert rows.tolist() == [7, 6, 5, 4, 3, 2, 1, 0, -1]
     assert cache.matrix[rows[:8]][:, 0].tolist() == [7, 6, 5, 4, 3, 2, 1, 0]
     assert isinstance(cache.matrix, np.memmap)
+
+
+@pytest.mark.parametrize("rows", [[3, 4, 5], [5, 3, 4], [0, 7, 2], [2, 2, 4], [6], []])
+@pytest.mark.parametrize("size", [1, 2, 100])
+def test_chosen_rows_read_like_an_array_and_come_whole_in_blocks(rows: list[int], size: int) -> None:
+    matrix = vectors(8)
+    seen = Rows(matrix, np.array(rows, np.int64))
+    assert (seen.shape, seen.dtype, len(seen)) == ((len(rows), D), np.float16, len(rows))
+    assert np.array_equal(seen[1:], matrix[rows][1:])
+    assert np.array_equal(np.asarray(seen, np.float32), matrix[rows].astype(np.float32))
+    blocks = list(seen.blocks(size))
+    assert sorted(place for places, _ in blocks for place in places.tolist()) == list(range(len(rows)))
+    assert all(np.array_equal(found, seen[places]) and len(places) <= size for places, found in blocks)
+
+
+def test_rows_that_lie_together_are_not_copied() -> None:
+    matrix = vectors(8)
+    ((places, found),) = Rows(matrix, np.array([4, 2, 3])).blocks(10)
+    assert places.tolist() == [1, 2, 0]
+    assert np.shares_memory(found, matrix)
 
 
 def test_keys_may_come_as_an_array(tmp_path: Path) -> None:

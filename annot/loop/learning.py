@@ -62,7 +62,7 @@ def pseudo_labels(situation: Situation, head: heads.Head, method: str, most: int
 
     Only that part and the labelled rows are scored and looked at; the result names places of ``situation``.
     """
-    part = np.sort(situation.rng.permutation(situation.pool)[:most])
+    part = np.sort(situation.rng.choice(situation.pool, min(most, len(situation.pool)), replace=False, shuffle=False))
     kept = np.concatenate([part, situation.labelled])
     vectors = np.asarray(situation.vectors[kept])
     small = replace(

@@ -13,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annot import quality
+from annot.encoders import EncoderId
 from annot.learners import head as heads
 from annot.loop import learning
 from annot.loop.encoding import cache_of, label_texts, serving_encoder
+from annot.loop.item_vectors import Index, Vectors
 from annot.loop.learning import predict
 from annot.loop.targets import Labelled, settle
 from annot.records import Answer, Check, Estimate, Kind, Label, Project, QueueRow, Ranking, Reason, Split
@@ -26,27 +28,10 @@ from annot.store import Store
 from annot.vectors import VectorCache, content_hash
 
 GUESSES = 5
+# While texts are being encoded the queue waits for so many more of them before it is rewritten for their sake alone.
+GROWTH = 0.02
 # A place in the pool, why it is asked, its score, and the probability of its draw.
 Place = tuple[int, Reason, float | None, float | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Vectors:
-    """The encoded items of a project: ids ascending, and each one's row in ``matrix``."""
-
-    ids: NDArray[np.int64]
-    rows: NDArray[np.int64]
-    matrix: NDArray[np.float16]
-
-    def places(self, items: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return each item's place in ``ids``, -1 where it is not encoded yet."""
-        if not len(self.ids):
-            return np.full(len(items), -1)
-        at = np.minimum(np.searchsorted(self.ids, items), len(self.ids) - 1)
-        return np.where(self.ids[at] == items, at, -1)
-
-    def of(self, items: NDArray[np.int64]) -> NDArray[np.float32]:
-        return np.asarray(self.matrix[self.rows[self.places(items)]], np.float32)
 
 
 class Ranker:
@@ -59,8 +44,10 @@ class Ranker:
     def __init__(self, workspace: Workspace, project: int) -> None:
         self._workspace = workspace
         self._project = project
-        self._items: dict[Split, tuple[NDArray[np.int64], list[bytes]]] = {}
+        self._index: dict[Split, Index] = {}
+        self._cache: tuple[str, VectorCache] | None = None
         self._seen: tuple[object, ...] | None = None
+        self._encoded = 0
         self._estimated: tuple[int, int, int] | None = None
         self._twins: tuple[str, NDArray[np.int64]] | None = None
         self.missing = 0
@@ -70,40 +57,47 @@ class Ranker:
         """Rewrite the queue if anything it rests on has changed; return its stamp, None when all was as before."""
         project = store.projects.get(self._project)
         encoder = serving_encoder(self._workspace, project)
-        cache = cache_of(self._workspace, encoder)
+        cache = self._cache_of(encoder)
         newest_event = store.answers.newest_event(project.id)
         labels = store.projects.labels(project.id)
         now_seen = (
             newest_event,
             *(store.items.newest_id(project.id, split) for split in Split),
-            len(cache),
             encoder.key,
             project.settings,
             store.twins.stamp(project.id),
             labels,
         )
-        if now_seen == self._seen:
+        grown = len(cache) - self._encoded
+        if now_seen == self._seen and (not grown or grown < min(self.missing, GROWTH * len(cache))):
             return None
         vectors = {split: self._vectors(store, split, cache) for split in Split}
-        self.missing = sum(len(self._items[split][0]) - len(vectors[split].ids) for split in vectors if split in self._items)
+        self.missing = sum(index.missing for index in self._index.values())
         names = cache.rows([content_hash(text) for text in label_texts(labels)])
         if project.published_run is None:  # what the names suggest matters before the first model only
             self.missing += int((names < 0).sum())
         ranking = (
             self._rank(store, project, vectors, newest_event, cache.matrix[names[names >= 0]]) if len(vectors[Split.POOL].ids) else None
         )
-        self._seen = now_seen
+        self._seen, self._encoded = now_seen, len(cache)
         return ranking
 
+    def _cache_of(self, encoder: EncoderId) -> VectorCache:
+        """Return the encoder's cache, brought up to date; where each item is in it is looked up again only where that may have changed."""
+        if self._cache is not None and self._cache[0] == encoder.key:
+            self._cache[1].refresh()
+        if self._cache is None or self._cache[0] != encoder.key or len(self._cache[1]) < self._encoded:
+            self._cache, self._encoded = (encoder.key, cache_of(self._workspace, encoder)), 0
+            for index in self._index.values():
+                index.forget()
+        return self._cache[1]
+
     def _vectors(self, store: Store, split: Split, cache: VectorCache) -> Vectors:
-        ids, keys = self._items.get(split, (np.empty(0, np.int64), []))
-        fresh = list(store.items.hashes(self._project, split, int(ids[-1]) if len(ids) else 0))
-        if fresh:
-            ids, keys = np.concatenate([ids, np.array([pair[0] for pair in fresh])]), keys + [pair[1] for pair in fresh]
-            self._items[split] = (ids, keys)
-        rows = cache.rows(keys)
-        there = rows >= 0
-        return Vectors(ids[there], rows[there], cache.matrix)
+        index = self._index.setdefault(split, Index.empty())
+        if fresh := list(store.items.hashes(self._project, split, int(index.ids[-1]) if len(index.ids) else 0)):
+            index.add(fresh)
+        index.find(cache)
+        return index.vectors(cache)
 
     def _rank(self, store: Store, project: Project, vectors: dict[Split, Vectors], last_event: int, names: NDArray[np.float16]) -> Ranking:
         started = time.perf_counter()
@@ -178,9 +172,9 @@ class Draft:
     settings: ProjectSettings
     rng: np.random.Generator
 
-    def free(self) -> NDArray[np.int64]:
-        """Return the places of items that nobody has labelled."""
-        taken = self.pool.places(self.labelled.items[~self.labelled.test])
+    def free(self, besides: Sequence[int] = ()) -> NDArray[np.int64]:
+        """Return the places of items that nobody has labelled and that are not ``besides`` those."""
+        taken = self.pool.places(np.concatenate([self.labelled.items[~self.labelled.test], np.array(besides, np.int64)]))
         free = np.ones(len(self.pool.ids), bool)
         free[taken[taken >= 0]] = False
         return np.flatnonzero(free)
@@ -198,7 +192,7 @@ class Draft:
         known = self.labelled.train & (self.pool.places(self.labelled.items) >= 0)
         return Situation(
             proba=None,
-            vectors=self.pool.matrix[self.pool.rows],
+            vectors=self.pool.matrix,
             pool=self.free(),
             labelled=self.pool.places(self.labelled.items[known]),
             targets=self.labelled.targets[known],
@@ -217,10 +211,10 @@ class Draft:
         asked = [answer.reason for answer in self.answers if answer.kind is Kind.LABEL and answer.split is Split.POOL]
         asked = [reason for reason in asked if reason not in (Reason.IMPORTED, Reason.TWIN)] + [reason for _, reason in self.held]
         before, audits = len(asked), asked.count(Reason.AUDIT)
-        held = set(self.pool.places(np.array([item for item, _ in self.held], np.int64)).tolist()) if self.held else set()
-        eligible = [place for place in self.free().tolist() if place not in held]
-        drawn = iter(self.rng.permutation(eligible).tolist())
-        chance = 1 / len(eligible) if eligible else None
+        eligible = self.free(besides=[item for item, _ in self.held])
+        # More than can be due, as those that were picked anyway are passed over.
+        drawn = iter(self.rng.choice(eligible, min(len(eligible), 2 * self.settings.queue_size), replace=False).tolist())
+        chance = 1 / len(eligible) if len(eligible) else None
         rows: list[Place] = []
         used: set[int] = set()
         waiting = iter(picked)

@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from annot.records import Reason
 from annot.selectors.base import Picked, Selector, Situation, draw, selectors, top
 
+# Rows judged at a time, so that a large pool with many labels is not copied whole.
+CHUNK = 65_536
+
 Confidence = Callable[[NDArray[np.float32], bool], NDArray[np.float32]]
 
 
@@ -51,9 +54,12 @@ def _selector(confidence: Confidence) -> Selector:
     def pick(situation: Situation, n: int) -> Picked:
         if situation.proba is None:
             return draw(situation, n)
-        proba = situation.proba[situation.pool]
-        # Partitioning moves a NaN to the end of its row, where a difference may hide it.
-        sure = np.where(np.isnan(proba).any(axis=1), np.float32(np.nan), confidence(proba, situation.exclusive))
+        sure = np.empty(len(situation.pool), np.float32)
+        for start in range(0, len(sure), CHUNK):
+            proba = situation.proba[situation.pool[start : start + CHUNK]]
+            # Partitioning moves a NaN to the end of its row, where a difference may hide it.
+            unknown = np.isnan(proba).any(axis=1)
+            sure[start : start + CHUNK] = np.where(unknown, np.float32(np.nan), confidence(proba, situation.exclusive))
         return top(situation, 1 - sure, n, Reason.UNCERTAIN)
 
     return pick

@@ -30,6 +30,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--run-every", type=int, default=DEFAULTS["run_every"], help="labels after which the encoder is fine-tuned, and at the end; 0 never"
     )
+    parser.add_argument("--run-steps", type=int, default=cells.DEFAULTS.run_steps, help="optimiser steps of one fine-tuning")
     parser.add_argument("--pool", type=int, default=DEFAULTS["pool"], help="texts to choose from, a random part")
     parser.add_argument("--test", type=int, default=DEFAULTS["test"], help="texts to judge on, a random part")
     parser.add_argument("--judge", choices=["test", "dev"], default="test", help="dev: on training texts, to choose constants by")
@@ -56,6 +57,7 @@ def plan(options: argparse.Namespace) -> list[Cell]:
         "first": options.first,
         "query": options.query,
         "runs_at": runs_at(options.first, options.labels, options.run_every),
+        "run_steps": options.run_steps,
         "pool": options.pool,
         "test": options.test,
         "level": "parent" if options.parents else "",

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from annot import generated
 from annot.errors import BadInput
 from annot.simulate import report
 from annot.simulate.cell import ALL, LONG_RANDOM, SMALL_TEXT, WITHOUT
 from annot.simulate.grid import Result
 
-BEGIN, END = "<!-- made by: python -m annot simulate --page; do not edit -->", "<!-- end of what simulate made -->"
+MAKER = "python -m annot simulate --page"
 
 NOTES = (
     "`default` and `default_without_self_training` choose their first labels themselves; all others begin with labels drawn evenly from "
@@ -25,10 +26,7 @@ def write(results: Sequence[Result], path: Path) -> None:
     if not results:
         raise BadInput("There are no results to write a page from. Run simulate with --data first, or name another --out.")
     results = report.comparable(results)
-    old = path.read_text("utf-8") if path.exists() else "# Benchmarks\n"
-    before, _, rest = old.partition(BEGIN)
-    after = rest.partition(END)[2]
-    path.write_text(f"{before.rstrip()}\n\n{BEGIN}\n\n{section(results, path.parent)}\n{END}\n\n{after.strip()}".rstrip() + "\n", "utf-8")
+    generated.put(path, MAKER, section(results, path.parent), "Benchmarks")
 
 
 def section(results: Sequence[Result], folder: Path) -> str:
