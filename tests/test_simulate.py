@@ -311,25 +311,9 @@ def test_simulate_compares_policies_with_real_fine_tuning(
     home: Workspace, sample: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "results.jsonl"
-    sizes = [
-        "--seeds",
-        "1",
-        "--labels",
-        "32",
-        "--first",
-        "32",
-        "--run-every",
-        "32",
-        "--run-steps",
-        "8",
-        "--pool",
-        "120",
-        "--test",
-        "80",
-        "--jobs",
-        "2",
-    ]
-    arguments = ["simulate", "--data", str(sample), "--policies", "random", "default", *sizes, "--out", str(out)]
+    sizes = {"seeds": 1, "labels": 32, "first": 32, "run-every": 32, "run-steps": 8, "pool": 120, "test": 80, "jobs": 2}
+    chosen = [word for name, value in sizes.items() for word in (f"--{name}", str(value))]
+    arguments = ["simulate", "--data", str(sample), "--policies", "random", "default", *chosen, "--out", str(out)]
     assert main(arguments) == 0
     printed = capsys.readouterr().out
     assert "default" in printed
