@@ -48,6 +48,23 @@ def test_a_large_pool_is_scored_by_threads_in_any_order_as_by_one(monkeypatch: p
     assert head.proba(Rows(pool, order)) == pytest.approx(alone[order], abs=1e-6)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("labels", [2, 5])
+@pytest.mark.parametrize("exclusive", [True, False])
+def test_a_fit_that_begins_from_the_head_before_ends_at_the_same_optimum(
+    labels: int, exclusive: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vectors, targets = corners(20, labels)
+    before = fit(vectors[:-1], targets[:-1], exclusive)
+    cold = fit(vectors, targets, exclusive, start=before)  # too small to be worth it: as if there had been none
+    assert np.array_equal(cold.weights, fit(vectors, targets, exclusive).weights)
+    monkeypatch.setattr(heads, "WARM_FROM", 0)
+    warm = fit(vectors, targets, exclusive, start=before)
+    assert not np.array_equal(cold.weights, warm.weights)
+    assert warm.proba(vectors) == pytest.approx(cold.proba(vectors), abs=0.02)
+    other = fit(vectors, np.insert(targets, 1, 0, axis=1), exclusive, start=before)  # the label set has grown
+    assert other.proba(vectors).shape == (len(vectors), labels + 1)
+
+
 def test_a_label_never_seen_has_probability_zero() -> None:
     vectors, targets = corners(5)
     targets = np.insert(targets, 1, 0, axis=1)

@@ -33,19 +33,22 @@ class Learned:
     pseudo: PseudoLabels
 
 
-def learn(situation: Situation, method: str, seed: int) -> Learned | None:
-    """Fit on the labelled rows of ``situation``, then again with what ``method`` chose; None while fewer than two labels occur."""
-    head = fit(situation, seed)
+def learn(situation: Situation, method: str, seed: int, start: heads.Head | None = None) -> Learned | None:
+    """Fit on the labelled rows of ``situation``, then again with what ``method`` chose; None while fewer than two labels occur.
+
+    ``start`` is the head of the label before, which a large fit begins from.
+    """
+    head = fit(situation, seed, start=start)
     if head is None:
         return None
     pseudo = selftraining.choose("none", situation)
     if method != "none":
         pseudo = pseudo_labels(situation, head, method, PSEUDO_FROM)
-        head = fit(situation, seed, pseudo) or head
+        head = fit(situation, seed, pseudo, start=head) or head
     return Learned(head, head.proba(situation.vectors), pseudo)
 
 
-def fit(situation: Situation, seed: int, pseudo: PseudoLabels | None = None) -> heads.Head | None:
+def fit(situation: Situation, seed: int, pseudo: PseudoLabels | None = None, start: heads.Head | None = None) -> heads.Head | None:
     """Fit a head on the labelled rows and, with their weights, pseudo-labels; None while fewer than two labels occur."""
     targets = np.asarray(situation.targets, np.float32)
     if (targets.sum(axis=0) > 0).sum() < 2:
@@ -54,7 +57,7 @@ def fit(situation: Situation, seed: int, pseudo: PseudoLabels | None = None) -> 
     if pseudo is not None and len(pseudo):
         places, targets = np.concatenate([places, pseudo.indices]), np.concatenate([targets, pseudo.labels])
         weights = np.concatenate([weights, pseudo.weights])
-    return heads.fit(np.asarray(situation.vectors[places], np.float32), targets, situation.exclusive, weights, seed)
+    return heads.fit(np.asarray(situation.vectors[places], np.float32), targets, situation.exclusive, weights, seed, start)
 
 
 def pseudo_labels(situation: Situation, head: heads.Head, method: str, most: int) -> PseudoLabels:

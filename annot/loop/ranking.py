@@ -49,6 +49,7 @@ class Ranker:
         self._seen: tuple[object, ...] | None = None
         self._encoded = 0
         self._estimated: tuple[int, int, int] | None = None
+        self._head: heads.Head | None = None
         self._twins: tuple[str, NDArray[np.int64]] | None = None
         self.missing = 0
         self.classes = 0
@@ -90,6 +91,7 @@ class Ranker:
             self._cache, self._encoded = (encoder.key, cache_of(self._workspace, encoder)), 0
             for index in self._index.values():
                 index.forget()
+            self._head = None
         return self._cache[1]
 
     def _vectors(self, store: Store, split: Split, cache: VectorCache) -> Vectors:
@@ -114,7 +116,8 @@ class Ranker:
         situation = replace(draft.situation(project.exclusive), groups=self._groups(store, pool))
         method = learning.method_of(settings.self_training, project.exclusive)
         check = store.runs.newest_check(project.id, run=model > 0)
-        learned = learning.learn(situation, method if learning.uses(check, method) else "none", settings.seed)
+        learned = learning.learn(situation, method if learning.uses(check, method) else "none", settings.seed, self._head)
+        self._head = None if learned is None else learned.head
         if learned is None:
             prior = zero_shot(situation.vectors, names) if len(names) == len(labels) > 0 else None
             selector, situation = settings.cold_start, replace(situation, prior=prior)
