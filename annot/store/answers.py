@@ -157,12 +157,13 @@ class Answers:
         return int(self._db.scalar("SELECT labels FROM label_counts WHERE project_id = ?", (project,)) or 0)
 
     def count_by(self, project: int, user: int, since: float) -> int:
-        """Count a person's answers since a time, undone ones taken off."""
+        """Count a person's answers since a time, undone ones taken off; reads only an index, and the undone ones."""
+        theirs = "FROM annotations a {} WHERE a.project_id = :project AND a.user_id = :user AND a.at >= :since AND a.kind {}"
+        given = theirs.format("", "IN ('label', 'skip')")
+        undone = theirs.format("JOIN annotations t ON t.uid = a.target", "= 'undo' AND t.kind != 'flag'")
         return int(
             self._db.scalar(
-                "SELECT coalesce(sum(CASE kind WHEN 'undo' THEN -(SELECT t.kind != 'flag' FROM annotations t WHERE t.uid = a.target) "
-                "WHEN 'flag' THEN 0 ELSE 1 END), 0) FROM annotations a WHERE project_id = ? AND user_id = ? AND at >= ?",
-                (project, user, since),
+                f"SELECT (SELECT count(*) {given}) - (SELECT count(*) {undone})", {"project": project, "user": user, "since": since}
             )
         )
 
