@@ -131,12 +131,10 @@ def test_agreement_by_hand() -> None:
     assert hast.agreement(vectors, np.array([0, 0, 1, 1]), np.arange(4), 2).tolist() == [0.5, 0.5, 0, 0.5]
 
 
-def test_chunks_do_not_change_the_agreement(monkeypatch: pytest.MonkeyPatch) -> None:
-    given = clusters()
-    predicted = np.random.default_rng(0).integers(3, size=120)
-    whole = hast.agreement(np.asarray(given.vectors, np.float32), predicted, np.arange(120))
-    monkeypatch.setattr(hast, "CHUNK", 7)
-    assert hast.agreement(np.asarray(given.vectors, np.float32), predicted, np.arange(120)).tolist() == whole.tolist()
+def test_identical_texts_are_each_others_neighbours_but_not_their_own() -> None:
+    vectors = np.repeat(np.array([[1, 0]], np.float32), 40, axis=0)
+    predicted = np.array([1] + [0] * 39)
+    assert hast.agreement(vectors, predicted, np.array([0, 39]))[0] == 0
 
 
 def test_hast_weighs_rare_classes_more() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from annot.selectors import Situation
-from annot.selftraining import actune, choose, nest, tempering, ust, verips
+from annot.selftraining import actune, base, choose, nest, tempering, ust, verips
 from annot.selftraining.tempering import exponent, temper
 
 from .test_selftraining import clusters
@@ -240,13 +240,11 @@ def test_nest_remembers_the_round_before(monkeypatch: pytest.MonkeyPatch) -> Non
     assert share(before) < 0.05 < 0.25 < share(None)
 
 
-def test_the_nearest_labelled_are_the_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_nearest_labelled_are_the_neighbours() -> None:
     labelled = np.array([[1, 0], [0, 1], [0.8, 0.6]], np.float32)
     items = np.array([[0.9, 0.1], [0, 1]], np.float32)
-    assert [sorted(row) for row in nest.neighbours(items, labelled, 2).tolist()] == [[0, 2], [1, 2]]
-    monkeypatch.setattr(nest, "CHUNK", 1)
-    assert [sorted(row) for row in nest.neighbours(items, labelled, 2).tolist()] == [[0, 2], [1, 2]]
-    assert nest.neighbours(items, labelled).shape == (2, 3)
+    assert base.nearest(items, labelled, 2).tolist() == [[0, 2], [1, 2]]
+    assert base.nearest(items, labelled, 7).shape == (2, 3)
 
 
 # --- VERIPS

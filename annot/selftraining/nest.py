@@ -12,7 +12,7 @@ predictions); one earlier round is averaged in, not all; hard labels; probabilit
 import numpy as np
 from numpy.typing import NDArray
 
-from annot.selftraining.base import PseudoLabels, Situation, equal_mass, methods, nothing, one_hot, subsample
+from annot.selftraining.base import PseudoLabels, Situation, equal_mass, methods, nearest, nothing, one_hot, subsample
 from annot.selftraining.tempering import exponent, temper
 
 NEIGHBOURS = 7
@@ -23,7 +23,6 @@ CONFIDENCE = 0.9
 MOMENTUM = 0.5
 # Added inside logarithms, as in the published code: bounds a divergence from a prediction of 0.
 SOFT = 1e-10
-CHUNK = 1_024
 
 
 @methods.register("nest")
@@ -40,7 +39,7 @@ def nest(situation: Situation) -> PseudoLabels:
     sample, proba = sample[proba.sum(axis=1) > 0], proba[proba.sum(axis=1) > 0]
     if not len(sample):
         return nothing(situation)
-    near = neighbours(np.asarray(situation.vectors[sample], np.float32), np.asarray(situation.vectors[situation.labelled], np.float32))
+    near = nearest(situation.vectors[sample], situation.vectors[situation.labelled], NEIGHBOURS)
     targets = np.asarray(situation.targets, np.float64)
     score = _agreement(divergence(proba, known, targets, near))
     if situation.earlier is not None:
@@ -50,16 +49,6 @@ def nest(situation: Situation) -> PseudoLabels:
     rows = rows[proba[rows].max(axis=1, initial=0) > CONFIDENCE]
     labels = one_hot(proba[rows].argmax(axis=1), proba.shape[1])
     return PseudoLabels(sample[rows], labels, equal_mass(situation, len(rows)))
-
-
-def neighbours(vectors: NDArray[np.float32], labelled: NDArray[np.float32], k: int = NEIGHBOURS) -> NDArray[np.int64]:
-    """Return the rows (m, k) of the ``k`` nearest of ``labelled`` (l, d) to each of ``vectors`` (m, d), all where there are fewer."""
-    k = min(k, len(labelled))
-    found = np.empty((len(vectors), k), np.int64)
-    for start in range(0, len(vectors), CHUNK):
-        similarity = vectors[start : start + CHUNK] @ labelled.T
-        found[start : start + CHUNK] = np.argpartition(similarity, -k, axis=1)[:, -k:]
-    return found
 
 
 def divergence(
