@@ -327,6 +327,16 @@ def test_a_workspace_from_before_labels_were_counted_has_them_counted(home: Work
         assert len(again.items.search(small.project.id, "findable", 5)) == 1
 
 
+def test_a_queue_that_is_used_up_forgets_what_is_labelled_and_keeps_what_is_only_held(store: Store, small: Small) -> None:
+    one, two = (item for item, _ in list(store.items.hashes(small.project.id, Split.POOL))[:2])
+    rows = [QueueRow(item, Reason.UNCERTAIN) for item in (one, two)]
+    store.queue.rewrite(small.project.id, rows, Ranking(0, 0, 0, "x", 0.0, 0.0), 0)
+    sync(store, small, "a", want=2)
+    sync(store, small, "a", want=0, events=[label("uid-00001", one, small.labels[0].id)])
+    sync(store, small, "b", want=1)
+    assert [row.item for row in store.queue.top(small.project.id, 10)] == [two]
+
+
 def test_the_last_free_item_of_a_pool_is_found_without_a_ranking(store: Store, small: Small) -> None:
     taken = sync(store, small, "a", want=50).leases + sync(store, small, "b", want=49).leases
     assert len(taken) == 99

@@ -26,6 +26,10 @@ SELECT coalesce((SELECT labels FROM label_counts WHERE project_id = :project), 0
     CASE a.kind WHEN 'label' THEN 1 WHEN 'undo' THEN -(SELECT t.kind = 'label' FROM annotations t WHERE t.uid = a.target) ELSE 0 END), 0)
 FROM annotations a JOIN items i ON i.id = a.item_id WHERE a.project_id = :project AND a.id > :last_event AND i.split = 'pool'
 """
+FORGET_DONE = """
+DELETE FROM queue WHERE project_id = :project AND (
+    SELECT count(DISTINCT a.user_id) FROM answers a WHERE a.item_id = queue.item_id AND a.kind = 'label') >= :overlap
+"""
 RANDOM_TRIES = 50
 # So many items a claim looks at one by one: all of a small pool. In a large one where hardly any is free a claim may come back with
 # fewer than it wanted, and the next one looks elsewhere; the ranker, where it runs, puts what is left into the queue.
@@ -130,6 +134,7 @@ class Queue:
         )
         chosen = [dict(row) for row in rows]
         if len(chosen) < count:
+            self._db.execute(FORGET_DONE, values)  # or each claim would look at them again
             chosen += self._random(values, count - len(chosen), {row["item_id"] for row in chosen})
         made = []
         for row in chosen:
