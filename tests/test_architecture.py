@@ -13,7 +13,7 @@ MAY_IMPORT |= {"learners": BASE | {"encoders"}, "loop": BASE | MIDDLE}
 PROGRAMS = {"job", "worker", "simulate", "demo", "bench", "cli", "__main__", "web"}
 ONLY_IN = {
     "sqlite_utils": {"store"},
-    "sqlite3": {"store"},
+    "sqlite3": {"store", "bench"},
     "streamlit": {"web", "app", "bench"},
     "torch": {"encoders", "learners", "bench", "simulate"},
 }
