@@ -9,12 +9,13 @@ ROOT = Path(__file__).parent.parent
 BASE = {"errors", "records", "settings", "registry"}
 MIDDLE = {"store", "formats", "encoders", "vectors", "twins", "selectors", "selftraining", "learners", "quality"}
 MAY_IMPORT = dict.fromkeys(BASE, BASE) | dict.fromkeys(MIDDLE, BASE)
-MAY_IMPORT |= {"learners": BASE | {"encoders"}, "loop": BASE | MIDDLE}
+MAY_IMPORT |= {"learners": BASE | {"encoders"}, "compute": BASE | {"encoders", "learners"}, "loop": BASE | MIDDLE | {"compute"}}
 PROGRAMS = {"job", "worker", "simulate", "demo", "bench", "cli", "__main__", "web"}
 ONLY_IN = {
     "sqlite_utils": {"store"},
     "sqlite3": {"store", "bench"},
     "streamlit": {"web", "app", "bench"},
+    "ray": {"compute"},
     "torch": {"encoders", "learners", "bench", "simulate"},
 }
 

@@ -3,12 +3,13 @@
 Encoding can be stopped at any moment and goes on where it was: the cache is keyed by content. Must not rank or train.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from annot import encoders
+from annot import compute, encoders
+from annot.compute.encoding import encode
 from annot.encoders import EncoderId
 from annot.records import Label, Project, Split
 from annot.settings import ProjectSettings, Workspace
@@ -51,19 +52,28 @@ def encode_project(workspace: Workspace, store: Store, project: Project, encoder
     known = cache.rows([key for _, key in items]) >= 0
     missing = [pair for pair, there in zip(items, known, strict=True) if not there]
     total, done = len(items), len(items) - len(missing)
-    tell(done, total, f"Encoding with {encoder.name}")
+    words = f"Encoding with {encoder.name}."
+    tell(done, total, words)
     names = label_texts(store.projects.labels(project.id))
     keys = [content_hash(name) for name in names]
     unnamed = (cache.rows(keys) < 0).any()
     if not missing and not unnamed:
         return 0
-    engine = encoders.load(encoder)
-    if unnamed:
-        cache.append(keys, engine.encode(names))
     order = np.random.default_rng(0).permutation(len(missing))
-    for start in range(0, len(missing), CHUNK):
-        chunk = [missing[place] for place in order[start : start + CHUNK]]
-        cache.append([key for _, key in chunk], engine.encode(store.items.texts([item for item, _ in chunk])))
-        done += len(chunk)
-        tell(done, total, f"Encoding with {encoder.name}")
+    sent = [keys] if unnamed else []
+
+    def chunks() -> Iterator[Sequence[str]]:
+        if unnamed:
+            yield names
+        for start in range(0, len(missing), CHUNK):
+            chunk = [missing[place] for place in order[start : start + CHUNK]]
+            sent.append([key for _, key in chunk])
+            yield store.items.texts([item for item, _ in chunk])
+
+    with compute.executor(on_wait=lambda: tell(done, total, words)) as executor:
+        for place, vectors in encode(executor, encoder, chunks()):
+            cache.append(sent[place], vectors)
+            done += 0 if unnamed and place == 0 else len(vectors)
+            words = f"{words} {executor.note}" if executor.note and executor.note not in words else words
+            tell(done, total, words)
     return len(missing)

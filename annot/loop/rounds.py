@@ -1,13 +1,15 @@
 """One round of fine-tuning with self-training: train on people's labels, let that model label texts nobody has, train again with both.
 
-Works on texts and arrays; a run and `simulate` both go through here. Must not read the store, or judge what it trained but to find out
-whether pseudo-labels help.
+Works on texts and arrays; a run and `simulate` both go through here. A run has its trainings done as tasks, which may be on another
+machine; a cell of `simulate` is a task itself. Must not read the store, or judge what it trained but to find out whether pseudo-labels
+help.
 
 Schröder and Heyer (EMNLP 2024) use one such round a query. Both trainings begin with the plain encoder.
 """
 
 import shutil
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annot import encoders, quality, selftraining
+from annot.compute import Executor, Needs, Telling, folders, shipping
+from annot.compute.folders import Files
 from annot.encoders import EncoderId
 from annot.learners.finetune import Recipe, finetune
 from annot.loop import learning
@@ -26,6 +30,7 @@ from annot.selftraining import PseudoLabels
 FOLDS = 2
 # Texts nobody has labelled that a round may take pseudo-labels from, and that a check does with.
 POOL, CHECK_POOL = 2_048, 1_024
+NEEDS = Needs(cpus=4, gpu=True)
 
 # Told the step and what is being done.
 Tell = Callable[[int, str], None]
@@ -103,6 +108,37 @@ def check(material: Material, scratch: Path, tell: Tell) -> Check | None:
         return None
     gain, error = quality.paired_difference(*judged)
     return Check(material.method, int(np.mean(found)), gain, error, len(judged[0]), run=True)
+
+
+def fine_tune_each(
+    executor: Executor, materials: Sequence[Material], outs: Sequence[Path], tell: Tell
+) -> Iterator[tuple[int, EncoderId, int]]:
+    """``fine_tune`` as tasks, of materials with one base: yield (place, encoder, number of pseudo-labels) as each is written to its out.
+
+    A folder is written whole or not at all. ``tell`` hears of the steps of what is trained in this process only.
+    """
+    calls = [(material, Telling(tell)) for material in materials]
+    base = materials[0].base
+    for place, (files, pseudo) in shipping.stream(executor, _fine_tuned, base, calls, NEEDS):
+        folders.write(files, outs[place])
+        yield place, encoders.identify(str(outs[place])), pseudo
+
+
+def check_apart(executor: Executor, material: Material, tell: Tell) -> Check | None:
+    """``check`` as a task."""
+    ((_, found),) = shipping.stream(executor, _checked, material.base, [(material, Telling(tell))], NEEDS)
+    return found
+
+
+def _fine_tuned(base: EncoderId, material: Material, tell: Tell) -> tuple[Files, int]:
+    with tempfile.TemporaryDirectory(prefix="annot-run-") as folder:
+        encoder, pseudo = fine_tune(replace(material, base=base), Path(folder) / "encoder", tell)
+        return folders.read(encoder.path), pseudo
+
+
+def _checked(base: EncoderId, material: Material, tell: Tell) -> Check | None:
+    with tempfile.TemporaryDirectory(prefix="annot-check-") as folder:
+        return check(replace(material, base=base), Path(folder) / "encoder", tell)
 
 
 def _train(

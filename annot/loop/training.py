@@ -11,6 +11,7 @@ import dataclasses
 import json
 import shutil
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from annot import encoders, quality
+from annot import compute, encoders, quality
+from annot.compute import Executor
 from annot.encoders import EncoderId
 from annot.learners import head as heads
 from annot.learners.finetune import Recipe
@@ -63,11 +65,12 @@ def perform_run(workspace: Workspace, store: Store, project: Project, tell: Prog
     started = time.perf_counter()
     try:
         texts = dict(zip(labelled.items.tolist(), store.items.texts(labelled.items.tolist()), strict=True))
-        trial = Trial(workspace, store, project, labelled, texts, run, tell)
-        check = trial.check_self_training()
-        method = check.method if check is not None and check.helps else "none"
-        candidate, pseudo = rounds.fine_tune(trial.material(method, labelled.train), run_folder(workspace, run.id), trial.told)
-        gate = trial.gate(candidate, method)
+        with compute.executor(on_wait=lambda: tell(0, 0, "Fine-tuning on the cluster")) as executor:
+            trial = Trial(workspace, store, project, labelled, texts, run, tell, executor)
+            check = trial.check_self_training()
+            method = check.method if check is not None and check.helps else "none"
+            ((_, candidate, pseudo),) = trial.fine_tune([trial.material(method, labelled.train)], [run_folder(workspace, run.id)])
+            gate = trial.gate(candidate, method)
         card = trial.card(candidate, gate) | {"self_training": {"method": method, "pseudo_labels": pseudo}}
         if gate.passed:
             encode_project(workspace, store, project, candidate, tell)
@@ -121,6 +124,7 @@ class Trial:
     texts: dict[int, str]
     run: Run
     tell: Progress
+    executor: Executor
 
     @property
     def settings(self) -> ProjectSettings:
@@ -151,9 +155,13 @@ class Trial:
         free = np.setdiff1d(items, self.labelled.items)
         return self.store.items.texts(np.random.default_rng(self.settings.seed).permutation(free)[: rounds.POOL].tolist())
 
+    def fine_tune(self, materials: list[rounds.Material], outs: list[Path], what: str = "") -> Iterator[tuple[int, EncoderId, int]]:
+        """Do ``rounds.fine_tune_each``, telling ``what``, or what is being done, of each step."""
+        return rounds.fine_tune_each(self.executor, materials, outs, lambda step, doing: self.told(step, what or doing))
+
     def told(self, step: int, what: str) -> None:
         """Tell of a step of a training; some have fewer steps than the run itself."""
-        self.tell(step, self.settings.run_steps, what)
+        self.tell(step, self.settings.run_steps, f"{what}. {self.executor.note}" if self.executor.note else what)
 
     def check_self_training(self) -> Check | None:
         """Find out anew whether self-training helps, once labels have grown by half since the last time; else return what was found then.
@@ -167,7 +175,7 @@ class Trial:
         if last is not None and last.method == method and self.run.labels < CHECK_AGAIN * last.labels:
             return last
         material = self.material(method, self.labelled.train, GATE_STEPS_SHARE)
-        found = rounds.check(material, run_folder(self.workspace, self.run.id).with_suffix(".gate"), self.told)
+        found = rounds.check_apart(self.executor, material, self.told)
         if found is not None:
             found = dataclasses.replace(found, labels=self.run.labels, model=self.run.number, at=time.time())
             self.store.runs.note_check(self.project.id, found)
@@ -177,22 +185,23 @@ class Trial:
         present = serving_encoder(self.workspace, self.project)
         audit = self.labelled.audit & ~self.labelled.test
         old, new = [self._judge(present, self.labelled.train, audit)], [self._judge(candidate, self.labelled.train, audit)]
-        for fold in self._folds():
-            learn = self.labelled.train & ~fold
-            if (self.labelled.targets[learn].sum(axis=0) > 0).sum() < 2:
-                continue
-            folder = run_folder(self.workspace, self.run.id).with_suffix(".gate")
-            without, _ = rounds.fine_tune(self.material(method, learn, GATE_STEPS_SHARE), folder, self._checking)
-            old.append(self._judge(present, learn, fold))
-            new.append(self._judge(without, learn, fold))
-            shutil.rmtree(folder)
+        scratch = run_folder(self.workspace, self.run.id).with_suffix(".gate")
+        folds = [fold for fold in self._folds() if self._can_learn(self.labelled.train & ~fold)]
+        if folds:
+            materials = [self.material(method, self.labelled.train & ~fold, GATE_STEPS_SHARE) for fold in folds]
+            outs = [scratch / str(place) for place in range(len(folds))]
+            for place, without, _ in self.fine_tune(materials, outs, "Checking the recipe on held-out labels"):
+                learn = self.labelled.train & ~folds[place]
+                old.append(self._judge(present, learn, folds[place]))
+                new.append(self._judge(without, learn, folds[place]))
+            shutil.rmtree(scratch)
         before, after = np.concatenate(old), np.concatenate(new)
         difference, error = quality.paired_difference(before, after)
         n = len(before)
         return Gate(quality.wilson(int(before.sum()), n), quality.wilson(int(after.sum()), n), difference, error, int(audit.sum()))
 
-    def _checking(self, step: int, what: str) -> None:
-        self.told(step, "Checking the recipe on held-out labels")
+    def _can_learn(self, rows: NDArray[np.bool_]) -> bool:
+        return int((self.labelled.targets[rows].sum(axis=0) > 0).sum()) >= 2
 
     def _folds(self) -> list[NDArray[np.bool_]]:
         """Split the training labels of items the present encoder has not seen into folds."""

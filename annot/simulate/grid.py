@@ -5,18 +5,18 @@ Must not judge or draw them: see ``report``.
 
 import dataclasses
 import json
-import os
 import platform
+import tempfile
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from annot import __version__
+from annot import __version__, compute
+from annot.compute import Executor, Needs
+from annot.compute.base import Handle, Shared
 from annot.errors import AnnotError, BadInput
 from annot.simulate.cell import SMALL_TEXT, Cell
 from annot.simulate.data import Dataset, load
@@ -24,6 +24,8 @@ from annot.simulate.data import Dataset, load
 PACKAGES = ("torch", "transformers", "small-text", "scikit-learn", "numpy")
 # Above this share of one label, always answering it would look like a good model.
 UNEVEN = 0.75
+# A cell's figures must not depend on how many run beside it.
+NEEDS = Needs(cpus=1, gpu=True)
 
 Done = Callable[[str], None]
 
@@ -70,36 +72,64 @@ def run(cells: Sequence[Cell], out: Path, cache: Path, jobs: int, done: Done = l
         if cell not in missing:
             done(f"{cell.policy} on {Path(cell.data).name}, seed {cell.seed}: known")
     faults: list[str] = []
-    # A thread a process: two cells then use two cores fully, and a cell's figures do not depend on how many run beside it.
-    os.environ |= {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
-    with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
-        futures: dict[Future[Result], Cell] = {pool.submit(perform, cell, cache): cell for cell in missing}
-        for future in as_completed(futures):
-            cell = futures[future]
+    with compute.executor(jobs) as executor:
+        for cell, outcome in _outcomes(executor, missing, cache):
             words = f"{cell.policy} on {Path(cell.data).name}, seed {cell.seed}"
-            try:
-                result = future.result()
-            except Exception as fault:  # what went wrong in one cell must not cost the others
-                faults.append(f"{words}: {fault}" if isinstance(fault, AnnotError) else f"{words}: {type(fault).__name__}: {fault}")
+            if isinstance(outcome, str):
+                faults.append(f"{words}: {outcome}")
                 done(faults[-1])
                 continue
             with out.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(dataclasses.asdict(result)) + "\n")
-            known[result.key] = result
-            last = result.points[-1]
-            done(f"{words}: {last['accuracy']:.3f} at {last['labels']} labels in {result.seconds:.0f} s")
+                file.write(json.dumps(dataclasses.asdict(outcome)) + "\n")
+            known[outcome.key] = outcome
+            last = outcome.points[-1]
+            done(f"{words}: {last['accuracy']:.3f} at {last['labels']} labels in {outcome.seconds:.0f} s")
     if faults and not any(cell.key in known for cell in cells):
         raise AnnotError(f"No cell could be run. The first one said: {faults[0]}")
     return [known[cell.key] for cell in dict.fromkeys(cells) if cell.key in known]
 
 
-def perform(cell: Cell, cache: Path) -> Result:
+def _outcomes(executor: Executor, cells: Sequence[Cell], cache: Path) -> Iterator[tuple[Cell, Result | str]]:
+    """Yield each cell with its result, or with what went wrong, as it ends. Each data set is read once, here, and shared."""
+    cache.mkdir(parents=True, exist_ok=True)
+    shared: dict[int, Shared[Dataset]] = {}
+    sent: list[Cell] = []
+    unread: list[tuple[Cell, Result | str]] = []
+
+    def calls() -> Iterator[tuple[Any, ...]]:
+        for cell in cells:
+            try:
+                dataset = load(Path(cell.data), cell.pool, cell.test, cell.level, cell.judge)
+            except AnnotError as fault:
+                unread.append((cell, str(fault)))
+                continue
+            if id(dataset) not in shared:
+                shared[id(dataset)] = executor.share(dataset)
+            sent.append(cell)
+            yield cell, shared[id(dataset)], cache
+
+    for place, outcome in executor.stream(attempt, calls(), NEEDS):
+        yield sent[place], outcome
+    yield from unread
+
+
+def attempt(cell: Cell, dataset: Handle[Dataset], cache: Path) -> Result | str:
+    """Run one cell as a task. What goes wrong in it is returned as words: it must not cost the others.
+
+    On a machine that does not see ``cache``, vectors are kept with its temporary files.
+    """
+    here = cache if cache.is_dir() else Path(tempfile.gettempdir()) / "annot-simulate-vectors"
+    try:
+        return perform(cell, dataset.get(), here)
+    except Exception as fault:
+        return str(fault) if isinstance(fault, AnnotError) else f"{type(fault).__name__}: {fault}"
+
+
+def perform(cell: Cell, dataset: Dataset, cache: Path) -> Result:
     """Run one cell in this process."""
     from threadpoolctl import threadpool_limits
 
     started = time.perf_counter()
-    path = Path(cell.data)
-    dataset = load(path, cell.pool, cell.test, cell.level, cell.judge)
     with threadpool_limits(1):
         if cell.policy == SMALL_TEXT:
             from annot.simulate.peers import small_text_loop
@@ -111,7 +141,11 @@ def perform(cell: Cell, cache: Path) -> Result:
             state = replay(cell, dataset, cache)
             points, checks = state.points, state.checks
     versions = {"annot": __version__} | {name: version(name) for name in PACKAGES}
-    facts = json.loads(json.dumps(dataclasses.asdict(cell))) | {"data": path.name, "metric": metric(dataset), "texts": dataset.pool}
+    facts = json.loads(json.dumps(dataclasses.asdict(cell))) | {
+        "data": Path(cell.data).name,
+        "metric": metric(dataset),
+        "texts": dataset.pool,
+    }
     seconds = round(time.perf_counter() - started, 1)
     return Result(
         cell.key, facts, [dataclasses.asdict(point) for point in points], checks, seconds, versions, platform.machine(), round(time.time())
