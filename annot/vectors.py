@@ -36,7 +36,7 @@ class Rows:
 
     def __init__(self, matrix: NDArray[np.floating], rows: NDArray[np.integer]) -> None:
         self._matrix, self._rows = np.asarray(matrix), rows
-        self._order: NDArray[np.int64] | None = None
+        self._stored: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32]] | None = None
         self.shape = (len(rows), matrix.shape[1])
         self.dtype = matrix.dtype
 
@@ -53,13 +53,15 @@ class Rows:
     def blocks(self, size: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.floating]]]:
         """Yield (places, their vectors) of all rows, ``size`` at a time, in the order they are stored: a file is read from front to back,
         and where nothing lies between them nothing is copied."""
-        if self._order is None:
-            self._order = np.argsort(self._rows, kind="stable")
+        if self._stored is None:
+            order = np.argsort(self._rows, kind="stable")
+            rows = self._rows[order]
+            self._stored = order, rows, np.cumsum(np.diff(rows, prepend=rows[:1]) != 1, dtype=np.int32)
+        order, rows, gaps = self._stored
         for start in range(0, len(self), size):
-            places = self._order[start : start + size]
-            rows = self._rows[places]
-            whole = rows[-1] - rows[0] == len(rows) - 1 and (len(rows) < 2 or (np.diff(rows) == 1).all())
-            yield places, self._matrix[rows[0] : rows[-1] + 1] if whole else self._matrix[rows]
+            last = min(start + size, len(self)) - 1
+            whole = gaps[last] == gaps[start]
+            yield order[start : last + 1], self._matrix[rows[start] : rows[last] + 1] if whole else self._matrix[rows[start : last + 1]]
 
 
 class VectorCache:
