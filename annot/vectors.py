@@ -36,7 +36,7 @@ class Rows:
 
     def __init__(self, matrix: NDArray[np.floating], rows: NDArray[np.integer]) -> None:
         self._matrix, self._rows = np.asarray(matrix), rows
-        self._stored: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32]] | None = None
+        self._stored: tuple[NDArray[np.integer], ...] = ()
         self.shape = (len(rows), matrix.shape[1])
         self.dtype = matrix.dtype
 
@@ -50,13 +50,14 @@ class Rows:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return np.asarray(self._matrix[self._rows], dtype)
 
-    def blocks(self, size: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.floating]]]:
+    def blocks(self, size: int) -> Iterator[tuple[NDArray[np.integer], NDArray[np.floating]]]:
         """Yield (places, their vectors) of all rows, ``size`` at a time, in the order they are stored: a file is read from front to back,
         and where nothing lies between them nothing is copied."""
-        if self._stored is None:
+        if not self._stored:
             order = np.argsort(self._rows, kind="stable")
             rows = self._rows[order]
             self._stored = order, rows, np.cumsum(np.diff(rows, prepend=rows[:1]) != 1, dtype=np.int32)
+        # How many gaps come before each row: as many before the last of a block as before its first, and it lies together.
         order, rows, gaps = self._stored
         for start in range(0, len(self), size):
             last = min(start + size, len(self)) - 1
