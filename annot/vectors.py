@@ -54,9 +54,9 @@ class Rows:
         """Yield (places, their vectors) of all rows, ``size`` at a time, in the order they are stored: a file is read from front to back,
         and where nothing lies between them nothing is copied."""
         if not self._stored:
-            order = np.argsort(self._rows, kind="stable")
-            rows = self._rows[order]
-            self._stored = order, rows, np.cumsum(np.diff(rows, prepend=rows[:1]) != 1, dtype=np.int32)
+            by_row = np.argsort(self._rows, kind="stable")
+            ascending = self._rows[by_row]
+            self._stored = by_row, ascending, np.cumsum(np.diff(ascending, prepend=ascending[:1]) != 1, dtype=np.int32)
         # How many gaps come before each row: as many before the last of a block as before its first, and it lies together.
         order, rows, gaps = self._stored
         for start in range(0, len(self), size):
