@@ -12,6 +12,7 @@ import pytest
 from annot.loop import labelling, projects, status
 from annot.records import Event, Kind, Label, QueueRow, Ranking, Reason, Role, Split
 from annot.store import Store
+from annot.store.items import NewItem
 
 from .conftest import Small, add_items
 
@@ -114,7 +115,10 @@ def test_a_hot_query_uses_an_index(busy: tuple[Store, Small], what: str) -> None
 
 @pytest.fixture(scope="module")
 def work(busy: tuple[Store, Small]) -> dict[str, tuple[int, int]]:
-    """What each costs in steps of SQLite's machine, before and after the pool has grown by 2,000 items, half of them with labels."""
+    """What each costs in steps of SQLite's machine, before and after the pool has grown by 2,000 items, half of them with labels.
+
+    2,000 more are on their way in by then.
+    """
     store, small = busy
 
     def steps(verb: Verb) -> int:
@@ -127,6 +131,8 @@ def work(busy: tuple[Store, Small]) -> dict[str, tuple[int, int]]:
     few = {what: steps(verb) for what, verb in HOT.items()}
     add_items(store, small.project, [f"more text number {n}" for n in range(1000)])
     add_items(store, small.project, [f"labelled text number {n}" for n in range(1000)], labels=[small.labels[0].id] * 1000)
+    coming = [NewItem(f"coming {n}", f"coming text number {n}", b"", Split.POOL, {}) for n in range(2000)]
+    store.items.stage(small.project.id, store.items.start_import(small.project.id, "x", 0, 0.0), coming, 0, 0.0)
     return {what: (few[what], steps(verb)) for what, verb in HOT.items()}
 
 

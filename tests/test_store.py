@@ -241,10 +241,30 @@ def test_a_label_of_a_file_being_imported_cannot_be_deleted(store: Store, small:
 
 
 def test_an_import_that_was_cleared_away_cannot_finish(store: Store, small: Small) -> None:
+    batch = [NewItem(f"x{n}", f"half {n}", content_hash(f"half {n}"), Split.POOL, {}) for n in range(10)]
     slept = store.items.start_import(small.project.id, "slept.csv", 0, time.time() - 100)
-    store.items.start_import(small.project.id, "next.csv", 0, time.time())
+    following = store.items.start_import(small.project.id, "next.csv", 0, time.time())
+    store.items.stage(small.project.id, following, batch, 0, time.time())
     with pytest.raises(Busy, match="another one cleared it away"):
         store.items.finish_import(slept, small.lead.id, 0, 0, time.time())
+    store.items.abandon_import(slept)
+    assert store.items.finish_import(following, small.lead.id, 0, 0, time.time()).pool == 10
+
+
+def test_an_item_that_is_still_being_imported_is_nowhere(store: Store, small: Small) -> None:
+    newest = store.items.newest_id(small.project.id, Split.POOL)
+    importing = store.items.start_import(small.project.id, "a.csv", 0, time.time())
+    item = NewItem("x", "hidden", content_hash("hidden"), Split.POOL, {}, (small.labels[0].id,))
+    store.items.stage(small.project.id, importing, [item], 0, time.time())
+    (why,) = store.answers.record(small.project.id, small.lead.id, [label("uid-00001", newest + 1, small.labels[0].id)], time.time())
+    assert why is not None
+    assert store.items.get(small.project.id, newest + 1) is None
+    assert store.items.search(small.project.id, "hidden", 5) == []
+    assert store.items.newest_id(small.project.id, Split.POOL) == newest == store.items.page(small.project.id, 1)[0].id
+    assert len(list(store.items.hashes(small.project.id, Split.POOL))) == store.items.count(small.project.id, Split.POOL) == 100
+    assert newest + 1 not in [lease.item for tab in "abc" for lease in sync(store, small, tab, want=50).leases]
+    store.items.finish_import(importing, small.lead.id, 0, 0, time.time())
+    assert store.items.get(small.project.id, newest + 1) is not None
 
 
 def test_a_corrected_answer_keeps_the_reason_its_item_was_asked_for(store: Store, small: Small) -> None:
@@ -304,7 +324,7 @@ def test_labels_are_counted_as_they_come_and_how_many_the_ranking_did_not_know(s
     assert store.queue.behind(small.project.id) == 0
 
 
-def test_a_workspace_from_before_labels_were_counted_has_them_counted(home: Workspace, store: Store, small: Small) -> None:
+def test_a_workspace_of_schema_3_has_its_labels_counted_and_a_killed_import_taken_away(home: Workspace, store: Store, small: Small) -> None:
     first, second = (item for item, _ in list(store.items.hashes(small.project.id, Split.POOL))[:2])
     sync(store, small, "a", want=0, events=[label("uid-00001", first, small.labels[0].id)])
     store.queue.rewrite(small.project.id, [], Ranking(0, 0, 0, "x", 0.0, 0.0), store.answers.newest_event(small.project.id))
@@ -317,14 +337,19 @@ def test_a_workspace_from_before_labels_were_counted_has_them_counted(home: Work
         *(f"DROP INDEX {name}" for name in ("imports_by_project", "jobs_by_project", "annotations_flags")),
         "CREATE TRIGGER items_fts_insert AFTER INSERT ON items BEGIN INSERT INTO items_fts(rowid, text) VALUES (new.id, new.text); END",
         "CREATE TRIGGER items_fts_delete AFTER DELETE ON items BEGIN SELECT 1; END",
-        "DELETE FROM _sqlite_migrations WHERE name LIKE 'm004%'",
+        "ALTER TABLE projects DROP COLUMN imported_to",
+        "CREATE INDEX items_importing ON items(import_id) WHERE split = 'importing'",
+        "INSERT INTO imports VALUES (99, 1, 'killed.csv', 'running', 0, 0, 0, 0, 0, 0, 0, 0)",
+        "INSERT INTO items VALUES (999, 1, 'x', 'findable half', x'00', '{}', 'importing', 99)",
+        "DELETE FROM _sqlite_migrations WHERE name LIKE 'm004%' OR name LIKE 'm005%'",
         "PRAGMA user_version = 3",
     ):
         store._database.execute(statement)
     with Store(home.database) as again:
         assert (again.answers.labels(small.project.id), again.queue.behind(small.project.id)) == (2, 1)
+        assert again.items.import_state(99).state == "abandoned"
         add_items(again, small.project, ["findable"])
-        assert len(again.items.search(small.project.id, "findable", 5)) == 1
+        assert [item.text for item in again.items.search(small.project.id, "findable", 5)] == ["findable"]
 
 
 def test_a_queue_that_is_used_up_forgets_what_is_labelled_and_keeps_what_is_only_held(store: Store, small: Small) -> None:

@@ -10,6 +10,7 @@ from sqlite3 import Row
 
 from annot.records import Answer, Event, Kind, Reason, Relation, Split
 from annot.store.database import Database
+from annot.store.items import SEEN_TO
 
 CURRENT = """
 SELECT a.id, a.uid, a.item_id, i.external_id, u.name AS user, a.kind, a.labels, a.relation, a.note, a.at, a.seconds, i.split,
@@ -17,6 +18,7 @@ SELECT a.id, a.uid, a.item_id, i.external_id, u.name AS user, a.kind, a.labels, 
 FROM answers a JOIN items i ON i.id = a.item_id JOIN users u ON u.id = a.user_id LEFT JOIN leases l ON l.id = a.lease_id
 """
 
+ITEM = f"SELECT 1 FROM items WHERE id = :item AND project_id = :project AND id <= {SEEN_TO}"
 # The item of the answer that is repeated is in the same group as this one.
 TWIN = """
 SELECT 1 FROM annotations a JOIN twins own ON own.item_id = a.item_id JOIN twins t ON t.leader = own.leader
@@ -101,7 +103,7 @@ class Answers:
         return None
 
     def _fault(self, project: int, user: int, event: Event, labels: set[int], exclusive: bool) -> str | None:
-        if not self._db.row("SELECT 1 FROM items WHERE id = ? AND project_id = ? AND split != 'importing'", (event.item, project)):
+        if not self._db.row(ITEM, {"item": event.item, "project": project}):
             return f"Item {event.item} is not in this project."
         if event.kind is Kind.UNDO:
             target = self._db.row("SELECT user_id, item_id, kind FROM annotations WHERE uid = ?", (event.target,))

@@ -1,7 +1,8 @@
 """Items: taking them in from an import, finding them, reading their texts. Texts are stored exactly as they came.
 
-An import is staged in small transactions under the split 'importing', which no query sees, and becomes visible in one. What a
-killed import left is removed when the next one starts. Must not parse files or hash texts: the caller brings both.
+An import is staged in short transactions and becomes visible in one. Ids only grow and a project takes one import at a time, so what it
+staged lies beyond all its other items: a mark in the project, `imported_to`, hides it from every query until it is moved. What a killed
+import left is removed when the next one starts. Must not parse files or hash texts: the caller brings both.
 """
 
 import json
@@ -18,6 +19,19 @@ IMPORT_PATIENCE_S = 60.0
 # Ids are in no order, so an import touches all of their index: it should fit.
 IMPORT_CACHE_MB = 64
 CLEARED_AT_ONCE = 5000
+# Items of the project beyond this id are still being imported.
+SEEN_TO = "(SELECT imported_to FROM projects WHERE id = :project)"
+STAGED = """
+SELECT i.id FROM imports m JOIN projects p ON p.id = m.project_id
+JOIN items i ON i.project_id = p.id AND i.split IN ('pool', 'test') AND i.id > p.imported_to AND i.import_id = m.id
+WHERE m.id = ? AND m.state = 'clearing'
+"""
+REVEAL = """
+UPDATE projects SET imported_to = max(
+    coalesce((SELECT max(id) FROM items WHERE project_id = projects.id AND split = 'pool'), 0),
+    coalesce((SELECT max(id) FROM items WHERE project_id = projects.id AND split = 'test'), 0)
+) WHERE id = (SELECT project_id FROM imports WHERE id = ?)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,23 +95,27 @@ class Items:
             self._still_running(import_id)
             first = 1 + (self._db.scalar("SELECT max(id) FROM items") or 0)
             stored = self._db.executemany(
-                "INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, 'importing', ?) ON CONFLICT (project_id, external_id) DO NOTHING",
+                "INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (project_id, external_id) DO NOTHING",
                 [
-                    (number, project, item.external_id, item.text, item.hash, _as_json(item.metadata), import_id)
+                    (number, project, item.external_id, item.text, item.hash, _as_json(item.metadata), item.split, import_id)
                     for number, item in enumerate(batch, first)
                 ],
             )
             seen = self._seen(project, batch, first) if stored < len(batch) else {}
+            test = sum(item.split is Split.TEST for place, item in enumerate(batch) if place not in seen)
             self._db.executemany(
                 "INSERT INTO staging VALUES (?, ?, ?, ?)",
                 [
-                    (first + place, import_id, item.split, None if item.labels is None else json.dumps(item.labels))
+                    (first + place, import_id, item.split, json.dumps(item.labels))
                     for place, item in enumerate(batch)
-                    if place not in seen
+                    if item.labels is not None and place not in seen
                 ],
             )
             self._db.execute("INSERT INTO items_fts (rowid, text) SELECT id, text FROM items WHERE id >= ?", (first,))
-            self._db.execute("UPDATE imports SET done = ?, heartbeat_at = ? WHERE id = ?", (done, now, import_id))
+            self._db.execute(
+                "UPDATE imports SET done = ?, heartbeat_at = ?, pool = pool + ?, test = test + ? WHERE id = ?",
+                (done, now, stored - test, test, import_id),
+            )
         return list(seen.items())
 
     def _seen(self, project: int, batch: Sequence[NewItem], first: int) -> dict[int, bool]:
@@ -117,25 +135,17 @@ class Items:
         """Make the staged items, and the labels that came with them, visible at once. Raises Busy where another import took over."""
         with self._db.immediate():
             self._still_running(import_id)
-            self._db.execute(
-                "UPDATE items SET split = (SELECT split FROM staging s WHERE s.item_id = items.id) "
-                "WHERE import_id = ? AND split = 'importing'",
-                (import_id,),
-            )
+            self._db.execute(REVEAL, (import_id,))
             self._db.execute(
                 "INSERT INTO annotations (uid, project_id, item_id, user_id, kind, relation, labels, reason, at) "
                 "SELECT 'import-' || i.id, i.project_id, i.id, ?, 'label', 'is', s.labels, 'imported', ? "
-                "FROM staging s JOIN items i ON i.id = s.item_id WHERE s.import_id = ? AND s.labels IS NOT NULL ORDER BY i.id",
+                "FROM staging s JOIN items i ON i.id = s.item_id WHERE s.import_id = ? ORDER BY i.id",
                 (importer, now, import_id),
-            )
-            counted = dict(
-                self._db.execute("SELECT split, count(*) FROM staging WHERE import_id = ? GROUP BY split", (import_id,)).fetchall()
             )
             self._db.execute("DELETE FROM staging WHERE import_id = ?", (import_id,))
             self._db.execute(
-                "UPDATE imports SET state = 'done', pool = ?, test = ?, known = ?, refused = ?, done = total, heartbeat_at = ? "
-                "WHERE id = ?",
-                (counted.get("pool", 0), counted.get("test", 0), known, refused, now, import_id),
+                "UPDATE imports SET state = 'done', known = ?, refused = ?, done = total, heartbeat_at = ? WHERE id = ?",
+                (known, refused, now, import_id),
             )
         return self.import_state(import_id)
 
@@ -146,22 +156,22 @@ class Items:
     def abandon_import(self, import_id: int) -> None:
         """Take away what an import staged, in transactions so short that nobody's label waits for long."""
         with self._db.immediate():
-            self._db.execute("UPDATE imports SET state = 'clearing' WHERE id = ?", (import_id,))
+            self._db.execute("UPDATE imports SET state = 'clearing' WHERE id = ? AND state = 'running'", (import_id,))
         while self._clear_some(import_id):
             pass
 
     def _clear_some(self, import_id: int) -> bool:
-        staged = "FROM items WHERE import_id = ? AND split = 'importing'"
         with self._db.immediate():
-            last = self._db.scalar(f"SELECT max(id) FROM (SELECT id {staged} ORDER BY id LIMIT {CLEARED_AT_ONCE})", (import_id,))
-            if last is None:
-                self._db.execute("UPDATE imports SET state = 'abandoned' WHERE id = ?", (import_id,))
+            rows = self._db.rows(STAGED + f"LIMIT {CLEARED_AT_ONCE}", (import_id,))
+            if not rows:
+                done = "UPDATE imports SET state = 'abandoned', pool = 0, test = 0 WHERE id = ? AND state = 'clearing'"
+                self._db.execute(done, (import_id,))
                 return False
-            self._db.execute(
-                f"INSERT INTO items_fts (items_fts, rowid, text) SELECT 'delete', id, text {staged} AND id <= ?", (import_id, last)
-            )
-            self._db.execute("DELETE FROM staging WHERE import_id = ? AND item_id <= ?", (import_id, last))
-            self._db.execute(f"DELETE {staged} AND id <= ?", (import_id, last))
+            ids = json.dumps([row["id"] for row in rows])
+            some = "IN (SELECT value FROM json_each(?))"
+            self._db.execute(f"INSERT INTO items_fts (items_fts, rowid, text) SELECT 'delete', id, text FROM items WHERE id {some}", (ids,))
+            self._db.execute(f"DELETE FROM staging WHERE item_id {some}", (ids,))
+            self._db.execute(f"DELETE FROM items WHERE id {some}", (ids,))
         return True
 
     def import_state(self, import_id: int) -> ImportState:
@@ -181,12 +191,14 @@ class Items:
     def hashes(self, project: int, split: Split, after: int = 0) -> Iterator[tuple[int, bytes]]:
         """Yield (item id, content hash) in id order, from the items beyond ``after``; reads only an index."""
         for row in self._db.execute(
-            "SELECT id, hash FROM items WHERE project_id = ? AND split = ? AND id > ? ORDER BY id", (project, split, after)
+            f"SELECT id, hash FROM items WHERE project_id = :project AND split = :split AND id > :after AND id <= {SEEN_TO} ORDER BY id",
+            {"project": project, "split": split, "after": after},
         ):
             yield row[0], row[1]
 
     def newest_id(self, project: int, split: Split) -> int:
-        return int(self._db.scalar("SELECT max(id) FROM items WHERE project_id = ? AND split = ?", (project, split)) or 0)
+        sql = f"SELECT max(id) FROM items WHERE project_id = :project AND split = :split AND id <= {SEEN_TO}"
+        return int(self._db.scalar(sql, {"project": project, "split": split}) or 0)
 
     def texts(self, ids: Sequence[int]) -> list[str]:
         """Return the texts in the order of ``ids``; the ids must exist."""
@@ -196,14 +208,17 @@ class Items:
         return [found[one] for one in ids]
 
     def get(self, project: int, item: int) -> Item | None:
-        row = self._db.row("SELECT * FROM items WHERE id = ? AND project_id = ? AND split != 'importing'", (item, project))
+        sql = f"SELECT * FROM items WHERE id = :item AND project_id = :project AND id <= {SEEN_TO}"
+        row = self._db.row(sql, {"item": item, "project": project})
         return _item(row) if row else None
 
     def page(self, project: int, limit: int, before: int | None = None) -> list[Item]:
         """Return the newest items first, those with an id below ``before``."""
         # Going down the ids themselves would pass over every newer item of other projects.
-        newest = "SELECT id FROM items WHERE project_id = :project AND split = '{}' AND id < :before ORDER BY id DESC LIMIT :limit"
-        either = " UNION ALL ".join(f"SELECT * FROM ({newest.format(split.value)})" for split in Split)
+        newest = f"id < min(:before, 1 + {SEEN_TO}) ORDER BY id DESC LIMIT :limit"  # one bound, since an index takes but one
+        either = " UNION ALL ".join(
+            f"SELECT * FROM (SELECT id FROM items WHERE project_id = :project AND split = '{split}' AND {newest})" for split in Split
+        )
         rows = self._db.rows(
             f"SELECT i.* FROM ({either}) n JOIN items i ON i.id = n.id ORDER BY i.id DESC LIMIT :limit",
             {"project": project, "before": before or 2**62, "limit": limit},
@@ -217,8 +232,8 @@ class Items:
             return []
         rows = self._db.rows(
             "SELECT i.* FROM items_fts f JOIN items i ON i.id = f.rowid "
-            "WHERE items_fts MATCH ? AND i.project_id = ? AND i.split != 'importing' ORDER BY f.rank LIMIT ?",
-            (terms, project, limit),
+            f"WHERE items_fts MATCH :terms AND i.project_id = :project AND i.id <= {SEEN_TO} ORDER BY f.rank LIMIT :limit",
+            {"terms": terms, "project": project, "limit": limit},
         )
         return [_item(row) for row in rows]
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from annot.records import Lease, QueueRow, Ranking, Reason
 from annot.store.database import Database
+from annot.store.items import SEEN_TO
 
 LEASE = "SELECT l.*, i.text FROM leases l JOIN items i ON i.id = l.item_id "
 # An item may go to this person: not already theirs, and not yet with as many people as are asked for.
@@ -150,13 +151,14 @@ class Queue:
     def _random(self, values: dict[str, Any], count: int, taken: set[int]) -> list[dict[str, Any]]:
         """Draw free items without a ranking (none yet, or all of it taken), so that nobody ever waits for a model."""
         # Two queries: SQLite answers min() or max() from the index at once, but both together by a scan.
-        end = "SELECT {}(id) FROM items WHERE project_id = ? AND split = 'pool'"
-        low, high = (self._db.scalar(end.format(name), (values["project"],)) for name in ("min", "max"))
+        end = f"(id) FROM items WHERE project_id = :project AND split = 'pool' AND id <= {SEEN_TO}"
+        low, high = (self._db.scalar(f"SELECT {name}{end}", values) for name in ("min", "max"))
         if low is None:
             return []
+        values = {**values, "high": high}
         found: list[dict[str, Any]] = []
         free = FREE.replace(":item", "i.id")
-        pick = f"SELECT i.id FROM items i WHERE i.project_id = :project AND i.split = 'pool' AND i.id >= :start AND {free}"
+        pick = f"SELECT i.id FROM items i WHERE i.project_id = :project AND i.split = 'pool' AND i.id BETWEEN :start AND :high AND {free}"
         for _ in range(RANDOM_TRIES):
             if len(found) == count:
                 break
@@ -167,8 +169,8 @@ class Queue:
                 found.append(_unranked(item))
         # The pool is nearly used up, or this project's ids lie far apart: go through it in order, from anywhere and then from its start.
         walk = (
-            "SELECT i.id FROM (SELECT id FROM items WHERE project_id = :project AND split = 'pool' AND id >= :start ORDER BY id "
-            f"LIMIT :most) i WHERE {free} LIMIT :count"
+            "SELECT i.id FROM (SELECT id FROM items WHERE project_id = :project AND split = 'pool' AND id BETWEEN :start AND :high "
+            f"ORDER BY id LIMIT :most) i WHERE {free} LIMIT :count"
         )
         for start in (random.randint(low, high), low):
             if len(found) < count:
