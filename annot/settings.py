@@ -54,6 +54,12 @@ class ProjectSettings:
         0.10, "Share of uniformly drawn audit items in the queue; quality is estimated from them.", low=0.0, high=1.0
     )
     queue_size: int = _choice(1000, "How many ranked items are kept ready.", low=20, high=10000)
+    rank_at_most: int = _choice(
+        0,
+        "Texts scored after each label: of a larger pool a random part, drawn anew each time. 0: always all, about 0.5 s a million.",
+        low=0,
+        high=10**9,
+    )
     lease_minutes: float = _choice(30.0, "How long an item stays reserved for the person it was shown to.", low=0.05, high=1440.0)
     overlap: int = _choice(1, "How many people label each item.", low=1, high=20)
     run_every: int = _choice(20, "New labels after which the transformer is fine-tuned again; 0 never.", low=0, high=100000)

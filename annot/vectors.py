@@ -50,6 +50,15 @@ class Rows:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return np.asarray(self._matrix[self._rows], dtype)
 
+    def part(self, places: NDArray[np.integer]) -> "Rows":
+        """Return a view of some of these rows."""
+        return Rows(self._matrix, self._rows[places])
+
+    def of(self, found: NDArray[Any]) -> NDArray[Any]:
+        """Return what ``found`` (m, …) says of each of these rows, where it says something of every row of the matrix."""
+        mine: NDArray[Any] = found[self._rows]
+        return mine
+
     def blocks(self, size: int) -> Iterator[tuple[NDArray[np.integer], NDArray[np.floating]]]:
         """Yield (places, their vectors) of all rows, ``size`` at a time, in the order they are stored: a file is read from front to back,
         and where nothing lies between them nothing is copied."""

@@ -12,11 +12,15 @@ import sys
 import time
 import traceback
 import uuid
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
+from annot import compute
+from annot.compute import Executor
+from annot.compute.scoring import PoolScorer
 from annot.errors import AnnotError
 from annot.loop import grouping, training
 from annot.loop.ranking import Ranker
@@ -62,6 +66,7 @@ class Worker:
     _lost: bool = False
     _child: Child | None = None
     _rankers: dict[int, Ranker] = field(default_factory=dict)
+    _executor: Executor | None = None
     _beat_at: float = 0.0
     _told: dict[int, str] = field(default_factory=dict)
 
@@ -69,9 +74,11 @@ class Worker:
         self._stopping = True
 
     def run(self) -> None:
-        with Store(self.workspace.database) as store:
+        with Store(self.workspace.database) as store, ExitStack() as stack:
             if not self._become_active(store):
                 return
+            if compute.elsewhere():
+                self._executor = stack.enter_context(compute.executor())
             self._clear_up(store)
             log.info("worker %s is active on %s", self.holder, self.workspace.home)
             try:
@@ -125,7 +132,10 @@ class Worker:
             log.error("project %s: %s", project.name, words)
 
     def _tend_project(self, store: Store, project: Project) -> bool:
-        ranker = self._rankers.setdefault(project.id, Ranker(self.workspace, project.id))
+        if project.id not in self._rankers:
+            scorer = None if self._executor is None else PoolScorer(self._executor)
+            self._rankers[project.id] = Ranker(self.workspace, project.id, scorer)
+        ranker = self._rankers[project.id]
         ranking = ranker.refresh(store)
         if ranker.missing:
             self._ask(store, project, "encode")

@@ -16,6 +16,8 @@ import numpy as np
 import pytest
 
 from annot import selftraining
+from annot.compute import Local
+from annot.compute.scoring import PoolScorer
 from annot.loop import accounts, encoding, labelling, projects, status, training
 from annot.loop.ranking import Ranker
 from annot.loop.sample import FOLDER, ensure_sample
@@ -122,6 +124,40 @@ def test_texts_that_are_encoded_later_join_the_queue_in_steps_and_all_in_the_end
     projects.change_settings(store, project, {"cold_start": "random"})
     assert ranker.refresh(store) is not None
     assert set(looked_up) <= {0, 8}  # the labels' names alone
+
+
+def test_a_pool_that_is_scored_elsewhere_is_ranked_alike(
+    home: Workspace, store: Store, project: Project, lead: User, gold: dict[str, str]
+) -> None:
+    Ranker(home, project.id).refresh(store)
+    label_some(store, project, lead, gold, 20)
+    here, elsewhere = Ranker(home, project.id), Ranker(home, project.id, PoolScorer(Local()))
+    here.refresh(store)
+    rows = store.queue.top(project.id, 1000)
+    assert rows[0].guesses
+    elsewhere.refresh(store)
+    assert [(row.item, row.reason) for row in store.queue.top(project.id, 1000)] == [(row.item, row.reason) for row in rows]
+
+
+def test_of_a_pool_larger_than_set_a_random_part_is_ranked_and_said(
+    home: Workspace, store: Store, project: Project, lead: User, gold: dict[str, str]
+) -> None:
+    project = projects.change_settings(store, project, {"rank_at_most": 100})
+    ranker = Ranker(home, project.id)
+    ranker.refresh(store)
+    done = {event.item for event in label_some(store, project, lead, gold, 20)}
+    ranker.refresh(store)
+    rows = store.queue.top(project.id, 1000)
+    assert 80 <= len(rows) <= 100
+    assert not done & {row.item for row in rows}
+    assert {row.probability for row in rows if row.reason is Reason.AUDIT} == {1 / 669}  # of the whole pool
+    label_some(store, project, lead, gold, 1)
+    ranker.refresh(store)
+    assert len({row.item for row in rows} & {row.item for row in store.queue.top(project.id, 1000)}) < 50
+    facts = status.lead_facts(store, project)
+    assert facts.ranked_from == "ranked from a random part of 100 of 689 texts"
+    assert facts.ranked_from in status.in_words(facts)
+    assert status.lead_facts(store, projects.change_settings(store, project, {"rank_at_most": 0})).ranked_from == ""
 
 
 def test_every_label_changes_what_is_asked_next(home: Workspace, store: Store, project: Project, lead: User, gold: dict[str, str]) -> None:

@@ -15,6 +15,11 @@ from annot.errors import UnknownName
 __all__ = ["Cluster", "Executor", "Local", "Needs", "Telling", "executor"]
 
 
+def elsewhere() -> bool:
+    """Tell whether work is to be done on a cluster rather than on this machine alone."""
+    return os.environ.get("ANNOT_COMPUTE", "local") not in ("", "local")
+
+
 def executor(processes: int = 0, on_wait: Callable[[], None] = silence) -> Executor:
     """Return what ``ANNOT_COMPUTE`` names. On this machine tasks run in ``processes`` processes, in this one where that is 0.
 

@@ -18,7 +18,7 @@ NEEDS = Needs(cpus=1)
 
 @dataclass(slots=True, eq=False)
 class PoolScorer:
-    """Scores the rows of one append-only matrix (``VectorCache.matrix``); one instance for each cache, for as long as it is used."""
+    """Scores the rows of one append-only matrix (``VectorCache.matrix``) at a time; ``forget`` comes between one cache and another."""
 
     executor: Executor
     _blocks: list[Shared[NDArray[np.float16]]] = field(default_factory=list)
@@ -31,10 +31,14 @@ class PoolScorer:
             out[place * BLOCK : place * BLOCK + len(scores)] = scores
         return out
 
+    def forget(self) -> None:
+        """Free what was shared: the next matrix is another cache's."""
+        self._forget(len(self._blocks))
+
     def _share(self, matrix: NDArray[np.float16]) -> None:
         shared = sum(len(block.value) for block in self._blocks)
         if shared > len(matrix):  # the cache was emptied
-            self._forget(len(self._blocks))
+            self.forget()
         elif self._blocks and shared < len(matrix) and len(self._blocks[-1].value) < BLOCK:
             self._forget(1)
         for start in range(len(self._blocks) * BLOCK, len(matrix), BLOCK):

@@ -27,6 +27,14 @@ class Vectors:
         at = np.minimum(np.searchsorted(self.ids, items), len(self.ids) - 1)
         return np.where(self.ids[at] == items, at, -1)
 
+    def part(self, most: int, besides: NDArray[np.int64], rng: np.random.Generator) -> "Vectors":
+        """Return a random part of ``most`` items, and those of ``besides`` that are there; itself where it is no larger."""
+        if len(self.ids) <= most:
+            return self
+        known = self.places(besides)
+        places = np.union1d(known[known >= 0], rng.choice(len(self.ids), most, replace=False))
+        return Vectors(self.ids[places], cast("NDArray[np.float16]", cast(Rows, self.matrix).part(places)))
+
     def of(self, items: NDArray[np.int64]) -> NDArray[np.float32]:
         return np.asarray(self.matrix[self.places(items)], np.float32)
 

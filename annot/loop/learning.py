@@ -4,6 +4,7 @@ The ranker goes through here after every label and `simulate` after every query,
 torch or choose what is asked.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,6 +25,9 @@ FOLDS = 5
 CHECK_EVERY = 10
 
 
+Score = Callable[[heads.Head, NDArray[np.floating]], NDArray[np.float32]]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Learned:
     """A head, what it says of every row (n, k), and the pseudo-labels it learned from beside people's labels."""
@@ -33,10 +37,10 @@ class Learned:
     pseudo: PseudoLabels
 
 
-def learn(situation: Situation, method: str, seed: int, start: heads.Head | None = None) -> Learned | None:
+def learn(situation: Situation, method: str, seed: int, start: heads.Head | None = None, score: Score = heads.Head.proba) -> Learned | None:
     """Fit on the labelled rows of ``situation``, then again with what ``method`` chose; None while fewer than two labels occur.
 
-    ``start`` is the head of the label before, which a large fit begins from.
+    ``start`` is the head of the label before, which a large fit begins from; ``score`` says what a head makes of all vectors.
     """
     head = fit(situation, seed, start=start)
     if head is None:
@@ -45,7 +49,7 @@ def learn(situation: Situation, method: str, seed: int, start: heads.Head | None
     if method != "none":
         pseudo = pseudo_labels(situation, head, method, PSEUDO_FROM)
         head = fit(situation, seed, pseudo, start=head) or head
-    return Learned(head, head.proba(situation.vectors), pseudo)
+    return Learned(head, score(head, situation.vectors), pseudo)
 
 
 def fit(situation: Situation, seed: int, pseudo: PseudoLabels | None = None, start: heads.Head | None = None) -> heads.Head | None:

@@ -8,11 +8,13 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from annot import quality
+from annot.compute.scoring import PoolScorer
 from annot.encoders import EncoderId
 from annot.learners import head as heads
 from annot.loop import learning
@@ -25,7 +27,7 @@ from annot.selectors import Situation, select
 from annot.selectors.coldstart import zero_shot
 from annot.settings import ProjectSettings, Workspace
 from annot.store import Store
-from annot.vectors import VectorCache, content_hash
+from annot.vectors import Rows, VectorCache, content_hash
 
 GUESSES = 5
 # While texts are being encoded the queue waits for so many more of them before it is rewritten for their sake alone.
@@ -41,9 +43,11 @@ class Ranker:
     occur among the training labels.
     """
 
-    def __init__(self, workspace: Workspace, project: int) -> None:
+    def __init__(self, workspace: Workspace, project: int, scorer: PoolScorer | None = None) -> None:
+        """``scorer`` scores the pool elsewhere than in this process; None in it."""
         self._workspace = workspace
         self._project = project
+        self._scorer = scorer
         self._index: dict[Split, Index] = {}
         self._cache: tuple[str, VectorCache] | None = None
         self._seen: tuple[object, ...] | None = None
@@ -92,7 +96,14 @@ class Ranker:
             for index in self._index.values():
                 index.forget()
             self._head = None
+            if self._scorer is not None:
+                self._scorer.forget()
         return self._cache[1]
+
+    def _score(self, head: heads.Head, vectors: NDArray[np.floating]) -> NDArray[np.float32]:
+        if self._scorer is None or self._cache is None:
+            return head.proba(vectors)
+        return cast(Rows, vectors).of(self._scorer.proba(self._cache[1].matrix, head))
 
     def _vectors(self, store: Store, split: Split, cache: VectorCache) -> Vectors:
         index = self._index.setdefault(split, Index.empty())
@@ -112,11 +123,17 @@ class Ranker:
         self.classes = int((labelled.targets[labelled.train].sum(axis=0) > 0).sum())
         model = store.runs.get(project.published_run).number if project.published_run else 0
         rng = np.random.default_rng([settings.seed, last_event])
-        draft = Draft(pool, answers, labelled, store.queue.held(project.id, time.time()), settings, rng)
+        held = store.queue.held(project.id, time.time())
+        waiting = np.array([item for item, _ in held], np.int64)
+        left = len(pool.ids) - int((pool.places(np.union1d(labelled.items[~labelled.test], waiting)) >= 0).sum())
+        if settings.rank_at_most:
+            pool = pool.part(settings.rank_at_most, np.array([answer.item for answer in answers], np.int64), rng)
+        draft = Draft(pool, answers, labelled, held, settings, rng, left)
         situation = replace(draft.situation(project.exclusive), groups=self._groups(store, pool))
         method = learning.method_of(settings.self_training, project.exclusive)
         check = store.runs.newest_check(project.id, run=model > 0)
-        learned = learning.learn(situation, method if learning.uses(check, method) else "none", settings.seed, self._head)
+        used = method if learning.uses(check, method) else "none"
+        learned = learning.learn(situation, used, settings.seed, self._head, self._score)
         self._head = None if learned is None else learned.head
         if learned is None:
             prior = zero_shot(situation.vectors, names) if len(names) == len(labels) > 0 else None
@@ -174,6 +191,7 @@ class Draft:
     held: list[tuple[int, Reason]]
     settings: ProjectSettings
     rng: np.random.Generator
+    left: int  # items nobody has labelled or holds, also those outside ``pool`` where that is a part
 
     def free(self, besides: Sequence[int] = ()) -> NDArray[np.int64]:
         """Return the places of items that nobody has labelled and that are not ``besides`` those."""
@@ -217,7 +235,7 @@ class Draft:
         eligible = self.free(besides=[item for item, _ in self.held])
         # More than can be due, as those that were picked anyway are passed over.
         drawn = iter(self.rng.choice(eligible, min(len(eligible), 2 * self.settings.queue_size), replace=False).tolist())
-        chance = 1 / len(eligible) if len(eligible) else None
+        chance = 1 / self.left if len(eligible) else None
         rows: list[Place] = []
         used: set[int] = set()
         waiting = iter(picked)

@@ -52,6 +52,7 @@ class Facts:
     runs: list[Run]
     jobs: list[Job]
     ranking: Staleness | None
+    ranked_from: str
     worker: WorkerHealth
     self_training: SelfTraining
     flags: list[tuple[int, str, str, str]]
@@ -88,6 +89,7 @@ def lead_facts(store: Store, project: Project) -> Facts:
             runs=store.runs.of_project(project.id),
             jobs=store.jobs.newest(project.id),
             ranking=staleness(store, project.id),
+            ranked_from=_ranked_from(store, project),
             worker=worker_health(store),
             self_training=_self_training(store, project),
             flags=store.answers.flags(project.id),
@@ -118,6 +120,12 @@ def _self_training(store: Store, project: Project) -> SelfTraining:
     model, pseudo = (stamp[0].model, stamp[0].pseudo) if stamp else (0, 0)
     check = store.runs.newest_check(project.id, run=model > 0)
     return self_training(ProjectSettings.parse(project.settings).self_training, project.exclusive, check, pseudo)
+
+
+def _ranked_from(store: Store, project: Project) -> str:
+    """Say that the ranking saw only a part of the pool; empty where it saw all."""
+    most, pool = ProjectSettings.parse(project.settings).rank_at_most, store.items.count(project.id, Split.POOL)
+    return f"ranked from a random part of {most:,} of {pool:,} texts" if 0 < most < pool else ""
 
 
 def worker_health(store: Store, now: float | None = None) -> WorkerHealth:
@@ -157,6 +165,7 @@ def as_json(facts: Facts) -> dict[str, Any]:
         "accuracy": newest,
         "curve": [asdict(point) for point in facts.curve],
         "ranking": asdict(facts.ranking) if facts.ranking else None,
+        "ranked_from": facts.ranked_from,
         "runs": [{"run": run.number, "state": run.state, "labels": run.labels, "error": run.error, "card": run.card} for run in facts.runs],
         "jobs": [asdict(job) for job in facts.jobs if job.state in (JobState.QUEUED, JobState.RUNNING, JobState.FAILED)],
         "worker": asdict(facts.worker),
@@ -172,6 +181,8 @@ def in_words(facts: Facts) -> list[str]:
             lines.append(f"accuracy on the {name}: {point.value:.3f} (90 % interval {point.low:.3f} to {point.high:.3f}, {point.n} items)")
     if facts.ranking:
         lines.append(f"ranked by model {facts.ranking.model}, {facts.ranking.behind} labels ago")
+    if facts.ranked_from:
+        lines.append(facts.ranked_from)
     lines.append(facts.self_training.words)
     for run in facts.runs[-3:]:
         lines.append(f"run {run.number} at {run.labels} labels: {run.state}{f' ({run.error})' if run.error else ''}")

@@ -80,6 +80,8 @@ def _headline(facts: status.Facts) -> None:
         behind = facts.ranking.behind
         cells[3].metric("Ranked by", f"model {facts.ranking.model}")
         cells[3].caption("up to date" if not behind else f"{behind} label{'s' if behind > 1 else ''} ago")
+        if facts.ranked_from:
+            cells[3].caption(facts.ranked_from)
     else:
         cells[3].metric("Ranked by", "nothing yet")
         cells[3].caption("items are asked in random order")
