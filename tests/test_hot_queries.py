@@ -17,8 +17,8 @@ from annot.store.items import NewItem
 from .conftest import Small, add_items
 
 Verb = Callable[[Store, Small], object]
-# Tables with a row for each account, project or worker.
-MAY_BE_SCANNED = {"worker", "users", "u", "p", "projects"}
+# Tables with a row for each account, project or worker, and the few matches that a search compares.
+MAY_BE_SCANNED = {"compared", "worker", "users", "u", "p", "projects"}
 GROW_WITH_LABELS = {"what the lead sees"}
 
 

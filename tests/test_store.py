@@ -209,6 +209,15 @@ def test_search_never_reads_words_as_query_syntax(store: Store, small: Small, wo
     assert all(words.split()[-1].strip("\0").lower() in item.text for item in store.items.search(small.project.id, words, 5))
 
 
+def test_search_puts_the_best_of_the_newest_matches_first(store: Store, small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
+    long = "cats and dogs and very much else"
+    add_items(store, small.project, ["cat", long])
+    add_items(store, store.projects.add("other", True, 0.0), ["cat"])
+    assert [item.text for item in store.items.search(small.project.id, "cat", 2)] == ["cat", long]
+    monkeypatch.setattr(items, "MOST_COMPARED", 1)
+    assert [item.text for item in store.items.search(small.project.id, "cat", 1)] == [long]
+
+
 @pytest.mark.parametrize("text", ["<script>alert(1)</script>", "a\0b", "\u202eright to left", "😀", "x" * 100_000, " lead\r\ntail "])
 def test_hostile_text_is_kept_unchanged(store: Store, small: Small, text: str) -> None:
     add_items(store, small.project, [text])
