@@ -41,6 +41,16 @@ CHARACTERS_PER_TOKEN = 16
 
 
 @dataclass(frozen=True, slots=True)
+class Setting:
+    """How an encoder is run: the number format (a torch dtype's name, empty for the device's cheapest), and on a CPU the tokens of a
+    batch for each thread. See ``probe``.
+    """
+
+    dtype: str = ""
+    batch_tokens: int = BATCH_TOKENS
+
+
+@dataclass(frozen=True, slots=True)
 class EncoderId:
     """What identifies an encoder: ``key`` is its short name with the hash of its files."""
 
@@ -166,8 +176,9 @@ def _from_hub(name: str) -> Path:
 class Encoder:
     """A loaded encoder. Made by ``load``."""
 
-    def __init__(self, identity: EncoderId, model: Any, tokenizer: Any) -> None:
+    def __init__(self, identity: EncoderId, model: Any, tokenizer: Any, batch_tokens: int = BATCH_TOKENS) -> None:
         self.identity = identity
+        self._batch_tokens = batch_tokens
         self._model, self._tokenizer = model, tokenizer
 
     def encode(self, texts: Sequence[str], on_progress: Callable[[int], None] | None = None) -> NDArray[np.float16]:
@@ -178,7 +189,7 @@ class Encoder:
         """
         import torch
 
-        room = CUDA_BATCH_TOKENS if self._model.device.type == "cuda" else BATCH_TOKENS * torch.get_num_threads()
+        room = CUDA_BATCH_TOKENS if self._model.device.type == "cuda" else self._batch_tokens * torch.get_num_threads()
         out = np.empty((len(texts), self.identity.dimensions), np.float16)
         with torch.inference_mode():
             for start in range(0, len(texts), BLOCK):
@@ -241,11 +252,22 @@ def _batches(lengths: list[int], room: int) -> Iterator[list[int]]:
         yield batch
 
 
-def load(identity: EncoderId, device: str | None = None) -> Encoder:
-    """Load an encoder on CUDA where present, else the CPU; in half precision where the hardware computes in it. Raises ModelError."""
-    device = device or best_device()
+def load(identity: EncoderId, device: str | None = None, setting: Setting | None = None) -> Encoder:
+    """Load an encoder on CUDA where present, else the CPU; in half precision where the hardware computes in it, or as ``setting`` says.
+
+    Raises ModelError.
+    """
+    import torch
+
+    device, setting = device or best_device(), setting or Setting()
     model, tokenizer = load_parts(identity)
-    return Encoder(identity, model.to(device=device, dtype=fast_dtype(device)).eval(), tokenizer)
+    dtype = getattr(torch, setting.dtype) if setting.dtype else fast_dtype(device)
+    return Encoder(identity, model.to(device=device, dtype=dtype).eval(), tokenizer, setting.batch_tokens)
+
+
+def dtype_name(dtype: Any) -> str:
+    """Return the name a ``Setting`` has for a torch dtype."""
+    return str(dtype).removeprefix("torch.")
 
 
 def best_device() -> str:

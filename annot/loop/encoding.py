@@ -11,6 +11,7 @@ import numpy as np
 from annot import compute, encoders
 from annot.compute.encoding import encode
 from annot.encoders import EncoderId
+from annot.probe import setting_of
 from annot.records import Label, Project, Split
 from annot.settings import ProjectSettings, Workspace
 from annot.store import Store
@@ -59,6 +60,7 @@ def encode_project(workspace: Workspace, store: Store, project: Project, encoder
     unnamed = (cache.rows(keys) < 0).any()
     if not missing and not unnamed:
         return 0
+    setting = setting_of(encoder)
     order = np.random.default_rng(0).permutation(len(missing))
     sent = [keys] if unnamed else []
 
@@ -71,7 +73,7 @@ def encode_project(workspace: Workspace, store: Store, project: Project, encoder
             yield store.items.texts([item for item, _ in chunk])
 
     with compute.executor(on_wait=lambda: tell(done, total, words)) as executor:
-        for place, vectors in encode(executor, encoder, chunks()):
+        for place, vectors in encode(executor, encoder, chunks(), setting):
             cache.append(sent[place], vectors)
             done += 0 if unnamed and place == 0 else len(vectors)
             words = f"{words} {executor.note}" if executor.note and executor.note not in words else words
