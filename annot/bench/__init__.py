@@ -7,6 +7,7 @@ Must not be imported by anything but the command line and tests.
 from importlib import import_module
 from keyword import iskeyword
 from pkgutil import iter_modules
+from types import ModuleType
 
 from annot.errors import UnknownName
 
@@ -15,9 +16,14 @@ def names() -> list[str]:
     return sorted(module.name.removesuffix("_") for module in iter_modules(__path__) if not module.name.startswith("_"))
 
 
-def run_bench(name: str, arguments: list[str]) -> int:
-    """Run one benchmark's ``main(arguments)``. Raises UnknownName."""
+def module_of(name: str) -> ModuleType:
+    """Return the module of a benchmark. Raises UnknownName."""
     if name not in names():
         raise UnknownName("benchmark", name, names())
-    code: int = import_module(f"annot.bench.{name}_" if iskeyword(name) else f"annot.bench.{name}").main(arguments)
+    return import_module(f"annot.bench.{name}_" if iskeyword(name) else f"annot.bench.{name}")
+
+
+def run_bench(name: str, arguments: list[str]) -> int:
+    """Run one benchmark's ``main(arguments)``. Raises UnknownName."""
+    code: int = module_of(name).main(arguments)
     return code

@@ -8,15 +8,14 @@ import json
 import subprocess
 import sys
 import time
-from importlib import import_module
 from pathlib import Path
 
 from annot import generated
-from annot.bench import _ceiling
+from annot.bench import _ceiling, module_of
 from annot.settings import ROOT
 
 # In the order of the page. `loop` and `sessions` take minutes of real time and are run by hand.
-SPEED = ("encode", "rerank", "lease", "labels", "import", "run", "panel", "ray")
+SPEED = ("encode", "rerank", "lease", "labels", "import", "run", "panel", "ray", "million")
 DATA = ROOT.parent / "shared" / "datasets" / "ag_news"
 REAL_TEXTS = ("encode", "run")
 MAKER = "python -m annot bench all"
@@ -54,7 +53,7 @@ def section(found: dict[str, dict[str, object]]) -> str:
     about = ", ".join(f"{key} {value}" for key, value in _ceiling.machine(best_device()).items())
     parts = ["## Speed", "", f"{time.strftime('%Y-%m-%d', time.gmtime())}; {about}. Each baseline was measured in the same run as ours."]
     for name, result in found.items():
-        described = (import_module(f"annot.bench.{name}").__doc__ or "").splitlines()[0]
+        described = (module_of(name).__doc__ or "").splitlines()[0]
         parts += ["", f"### bench {name}", "", described, "", "| figure | value |", "|---|---|"]
         parts += [f"| `{key}` | {shown(value)} |" for key, value in result.items()]
     return "\n".join(parts)

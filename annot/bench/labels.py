@@ -6,8 +6,6 @@ rests on ``synchronous=FULL``, which both sides use.) Must not touch a workspace
 """
 
 import argparse
-import http.client
-import json
 import random
 import tempfile
 import threading
@@ -18,9 +16,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from annot.bench._browser import serving
+from annot.bench._client import AWAY, Client, answer
 from annot.bench._crowd import Crowd, gather, report, share_ms, stored_uids
 from annot.errors import AnnotError
 from annot.loop import accounts
@@ -100,7 +98,7 @@ class Part:
         self.per_s = len(self.acknowledged) / (time.perf_counter() - began)
 
     def _label(self, way: AbstractContextManager[Write], ready: threading.Barrier, breaks: bool) -> None:
-        with suppress(OSError, http.client.HTTPException) if breaks else nullcontext(), way as write:
+        with suppress(*AWAY) if breaks else nullcontext(), way as write:
             ready.wait()
             end = time.perf_counter() + self.seconds
             while (began := time.perf_counter()) < end or breaks:
@@ -132,23 +130,15 @@ def record(store: Store, crowd: Crowd, person: User) -> str:
 @contextmanager
 def route(port: int, crowd: Crowd, person: User, token: str) -> Iterator[Write]:
     """Label as the panel does: each request hands in an answer to the item held and gets the next one."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    headers = {"Authorization": f"Bearer {token}", "X-Annot": "1", "Content-Type": "application/json"}
-
-    def sync(events: list[dict[str, object]]) -> Any:
-        body = {"tab": person.name, "events": events, "hold": [], "want": 1}
-        connection.request("POST", f"/api/projects/{crowd.project.id}/sync", json.dumps(body), headers)
-        return json.loads(connection.getresponse().read())
-
-    held = sync([])["items"]
+    client = Client(port, crowd.project.id, token, person.name)
+    held = client.sync([])["items"]
 
     def write() -> str:
-        uid = uuid.uuid4().hex
-        event = {"uid": uid, "kind": "label", "item": held[0]["item"], "lease": held[0]["lease"], "labels": [random.choice(crowd.labels)]}
-        reply = sync([event])
-        if reply["saved"] != [uid] or not reply["items"]:
+        event = answer(held[0], random.choice(crowd.labels))
+        reply = client.sync([event])
+        if reply["saved"] != [event["uid"]] or not reply["items"]:
             raise AnnotError(f"A label was refused, or --items are too few: {reply}")
         held[:] = reply["items"]
-        return uid
+        return str(event["uid"])
 
     yield write

@@ -6,12 +6,10 @@ page times its own presses.
 
 import argparse
 import csv
-import http.client
 import json
 import tempfile
 import threading
 import time
-import uuid
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
@@ -22,6 +20,7 @@ from typing import Any
 
 from annot import formats
 from annot.bench._browser import Press, launched, open_label_page, percentiles, running_worker, serving, tally
+from annot.bench._client import AWAY, Client, answer
 from annot.loop import accounts, importing, projects
 from annot.records import Kind, Label, Project, Role, Split
 from annot.settings import Workspace
@@ -142,23 +141,18 @@ def label_by_api(port: int, project: int, tokens: list[str], seconds: int) -> tu
     outcomes: list[tuple[bool, float]] = []
 
     def client(number: int, token: str) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-        headers = {"Authorization": f"Bearer {token}", "X-Annot": "1", "Content-Type": "application/json"}
+        labelling = Client(port, project, token, f"client-{number}")
         start = time.monotonic() + number / len(tokens)
         event = None
         for turn in range(seconds):
             time.sleep(max(0.0, start + turn - time.monotonic()))
-            body = json.dumps({"tab": f"client-{number}", "events": [event] if event else [], "hold": [], "want": 1})
             began = time.perf_counter()
             try:
-                connection.request("POST", f"/api/projects/{project}/sync", body, headers)
-                reply = json.loads(connection.getresponse().read())
+                reply = labelling.sync([event] if event else [])
                 good = event is None or reply["saved"] == [event["uid"]]
-                event = {"uid": uuid.uuid4().hex, "kind": "label", "item": reply["items"][0]["item"], "lease": reply["items"][0]["lease"]}
-                event["labels"] = [number % LABELS + 1]
-            except (OSError, http.client.HTTPException, ValueError, LookupError):
+                event = answer(reply["items"][0], number % LABELS + 1)
+            except (*AWAY, ValueError, LookupError):
                 good, event = False, None
-                connection.close()
             if turn:
                 outcomes.append((good, 1000 * (time.perf_counter() - began)))
 
