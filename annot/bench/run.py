@@ -90,6 +90,7 @@ def trainer(base: EncoderId, texts: list[str], labels: list[int], recipe: Recipe
         save_strategy="no",
         logging_strategy="no",
         disable_tqdm=True,
+        dataloader_pin_memory=encoders.best_device() == "cuda",
     )
     rows = [{"input_ids": ids, "labels": label} for ids, label in zip(cut["input_ids"], labels, strict=True)]
     training = Trainer(model, arguments, train_dataset=rows, data_collator=DataCollatorWithPadding(tokenizer))
