@@ -235,11 +235,12 @@ class Items:
         terms = " ".join('"' + word.replace('"', '""') + '"*' for word in words.replace("\0", " ").split())
         if not terms:
             return []
+        values = {"terms": terms, "project": project, "limit": limit, "most": max(limit, MOST_COMPARED)}
         rows = self._db.rows(
             "SELECT i.* FROM (SELECT f.rowid AS id, f.rank AS fit FROM items_fts f JOIN items i ON i.id = f.rowid "
-            f"WHERE items_fts MATCH :terms AND f.rowid <= {SEEN_TO} AND i.project_id = :project ORDER BY f.rowid DESC LIMIT :most) compared "
-            "JOIN items i ON i.id = compared.id ORDER BY compared.fit LIMIT :limit",
-            {"terms": terms, "project": project, "limit": limit, "most": max(limit, MOST_COMPARED)},
+            f"WHERE items_fts MATCH :terms AND f.rowid <= {SEEN_TO} AND i.project_id = :project ORDER BY f.rowid DESC "
+            "LIMIT :most) compared JOIN items i ON i.id = compared.id ORDER BY compared.fit LIMIT :limit",
+            values,
         )
         return [_item(row) for row in rows]
 
