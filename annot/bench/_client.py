@@ -28,8 +28,11 @@ class Client:
             self._connection.request("POST", self._path, json.dumps(body), self._headers)
             return json.loads(self._connection.getresponse().read())
         except AWAY:
-            self._connection.close()
+            self.close()
             raise
+
+    def close(self) -> None:
+        self._connection.close()
 
 
 def answer(item: dict[str, Any], label: int) -> dict[str, object]:

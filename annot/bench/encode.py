@@ -5,6 +5,7 @@ The ceiling is a matrix product of the same number format in the same run; the w
 
 import argparse
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--encoder", default="all-minilm-l6-v2")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the worker starts its children, and before torch is loaded
     result = measure(options)
     print(json.dumps(result) if options.json else "\n".join(f"{key}: {value}" for key, value in result.items()))
     return 0

@@ -1,8 +1,9 @@
 """Durable labels a second from many people at once: into the store, and through the route of the real web app until it is killed.
 
-The baseline is the same people, each with a connection and a transaction a label. Every label acknowledged, before a kill -9 in the
-middle of the work too, is looked for afterwards. (A kill shows what the process had written, not what a power cut would leave: that
-rests on ``synchronous=FULL``, which both sides use.) Must not touch a workspace of the user's.
+Through the route they label twice: at a steady rate together, which is what a wait means to a person, and as fast as they are answered,
+where everybody waits for everybody else. The baseline is the same people, each with a connection and a transaction a label. Every label
+acknowledged, before a kill -9 in the middle of the work too, is looked for afterwards. (A kill shows what the process had written, not
+what a power cut would leave: that rests on ``synchronous=FULL``, which both sides use.) Must not touch a workspace of the user's.
 """
 
 import argparse
@@ -13,8 +14,9 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 from annot.bench._browser import serving
@@ -33,8 +35,9 @@ Write = Callable[[], str]
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m annot bench labels", description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--seconds", type=float, default=10.0, help="how long each of the three parts lasts")
+    parser.add_argument("--seconds", type=float, default=10.0, help="how long each of the four parts lasts")
     parser.add_argument("--clients", type=int, default=25)
+    parser.add_argument("--rate", type=float, default=250.0, help="labels a second of all clients together, in the steady part")
     parser.add_argument("--items", type=int, default=50_000)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
@@ -46,6 +49,7 @@ def main(arguments: list[str]) -> int:
 def measure(home: Workspace, options: argparse.Namespace) -> dict[str, object]:
     crowd = gather(home, options.items, options.clients)
     alone, together, by_route = (Part(crowd, options.seconds) for _ in range(3))
+    steady = Part(crowd, options.seconds, options.rate / options.clients)
     alone.run(lambda person: own_connection(home, crowd, person))
     commits = Commits(home.database)
     together.run(lambda person: shared_commits(commits, crowd, person))
@@ -53,14 +57,17 @@ def measure(home: Workspace, options: argparse.Namespace) -> dict[str, object]:
     with Store(home.database) as store:
         tokens = {person.id: accounts.sign_in(store, person.name, crowd.password)[1] for person in crowd.people}
     with serving(home) as web:
+        steady.run(lambda person: route(web.port, crowd, person, tokens[person.id]))
         killing = threading.Timer(options.seconds, web.process.kill)
         by_route.run(lambda person: route(web.port, crowd, person, tokens[person.id]), killing)
-    acknowledged = [*alone.acknowledged, *together.acknowledged, *by_route.acknowledged]
+    acknowledged = [uid for part in (alone, together, steady, by_route) for uid in part.acknowledged]
     return {
         "store_per_s": round(together.per_s),
         "http_per_s": round(by_route.per_s),
-        "p99_ms": share_ms(by_route.waits, 99),
-        "p50_ms": share_ms(by_route.waits, 50),
+        "p99_ms": share_ms(steady.waits, 99),
+        "p50_ms": share_ms(steady.waits, 50),
+        "steady_per_s": round(steady.per_s),
+        "p99_saturated_ms": share_ms(by_route.waits, 99),
         "store_p99_ms": share_ms(together.waits, 99),
         "lost": len(set(acknowledged) - stored_uids(home)),
         "labels": len(acknowledged),
@@ -78,6 +85,7 @@ class Part:
 
     crowd: Crowd
     seconds: float
+    rate: float = float("inf")  # labels a second of each person, as many as are answered where that is fewer
     acknowledged: list[str] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
     per_s: float = 0.0
@@ -100,8 +108,11 @@ class Part:
     def _label(self, way: AbstractContextManager[Write], ready: threading.Barrier, breaks: bool) -> None:
         with suppress(*AWAY) if breaks else nullcontext(), way as write:
             ready.wait()
-            end = time.perf_counter() + self.seconds
-            while (began := time.perf_counter()) < end or breaks:
+            start = time.perf_counter() + random.random() / self.rate
+            for turn in count():
+                time.sleep(max(0.0, start + turn / self.rate - time.perf_counter()))
+                if (began := time.perf_counter()) >= start + self.seconds and not breaks:
+                    return
                 uid = write()
                 self.waits.append(time.perf_counter() - began)
                 self.acknowledged.append(uid)
@@ -130,15 +141,15 @@ def record(store: Store, crowd: Crowd, person: User) -> str:
 @contextmanager
 def route(port: int, crowd: Crowd, person: User, token: str) -> Iterator[Write]:
     """Label as the panel does: each request hands in an answer to the item held and gets the next one."""
-    client = Client(port, crowd.project.id, token, person.name)
-    held = client.sync([])["items"]
+    with closing(Client(port, crowd.project.id, token, person.name)) as client:
+        held = client.sync([])["items"]
 
-    def write() -> str:
-        event = answer(held[0], random.choice(crowd.labels))
-        reply = client.sync([event])
-        if reply["saved"] != [event["uid"]] or not reply["items"]:
-            raise AnnotError(f"A label was refused, or --items are too few: {reply}")
-        held[:] = reply["items"]
-        return str(event["uid"])
+        def write() -> str:
+            event = answer(held[0], random.choice(crowd.labels))
+            reply = client.sync([event])
+            if reply["saved"] != [event["uid"]] or not reply["items"]:
+                raise AnnotError(f"A label was refused, or --items are too few: {reply}")
+            held[:] = reply["items"]
+            return str(event["uid"])
 
-    yield write
+        yield write

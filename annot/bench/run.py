@@ -6,6 +6,7 @@ without padding: a forward pass through every layer, and twice that backwards th
 
 import argparse
 import json
+import os
 import tempfile
 from pathlib import Path
 
@@ -26,6 +27,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--encoder", default="all-minilm-l6-v2")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the worker starts its children, and before torch is loaded
     with tempfile.TemporaryDirectory(prefix="annot-bench-") as folder:
         result = measure(options, Path(folder))
     print(json.dumps(result) if options.json else "\n".join(f"{key}: {value}" for key, value in result.items()))
