@@ -9,7 +9,8 @@ ROOT = Path(__file__).parent.parent
 BASE = {"errors", "records", "settings", "registry"}
 MIDDLE = {"store", "formats", "encoders", "vectors", "twins", "selectors", "selftraining", "learners", "quality", "probe"}
 MAY_IMPORT = dict.fromkeys(BASE, BASE) | dict.fromkeys(MIDDLE, BASE)
-MAY_IMPORT |= {"learners": BASE | {"encoders"}, "probe": BASE | {"encoders"}, "compute": BASE | {"encoders", "learners"}, "loop": BASE | MIDDLE | {"compute"}}
+MAY_IMPORT |= dict.fromkeys(("learners", "probe"), BASE | {"encoders"})
+MAY_IMPORT |= {"compute": BASE | {"encoders", "learners"}, "loop": BASE | MIDDLE | {"compute"}}
 PROGRAMS = {"job", "worker", "simulate", "demo", "bench", "cli", "__main__", "web"}
 ONLY_IN = {
     "sqlite_utils": {"store"},

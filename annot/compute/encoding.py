@@ -20,7 +20,8 @@ def encode(
 ) -> Iterator[tuple[int, NDArray[np.float16]]]:
     """Yield (place of the chunk, its vectors (n, d)) as they are done, in any order; takes chunks as there is room for them.
 
-    ``setting`` goes along, so that all machines compute in one number format. Raises ModelError where the encoder cannot be had or loaded, or has another content on a node.
+    ``setting`` goes along, so that all machines compute in one number format. Raises ModelError where the encoder cannot be had or
+    loaded, or has another content on a node.
     """
     return shipping.stream(executor, encode_chunk, encoder, ((list(chunk), setting) for chunk in chunks), NEEDS)
 
