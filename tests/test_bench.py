@@ -62,3 +62,4 @@ def test_bench_all_writes_what_was_found_and_what_failed(tmp_path: Path, monkeyp
     assert "| `texts` | 2,000 |" in text
     assert "| `spread` | p50: 0.5 |" in text
     assert "The disk is full." in text
+    assert set(json.loads((tmp_path / "speed.json").read_text())) == {"encode", "import"}

@@ -1,6 +1,7 @@
 """Every benchmark that measures speed, one after the other, and the part of docs/benchmarks.md that says what they found.
 
-Each runs in a process of its own, at its own default size. Must not hold a figure: what is on the page came out of a run.
+Each runs in a process of its own, at its own default size. What was found stands in speed.json beside the page, which is made from it,
+so one of them can be run again alone. Must not hold a figure: what is on the page came out of a run.
 """
 
 import argparse
@@ -27,11 +28,15 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--page", type=Path, default=ROOT / "docs" / "benchmarks.md", help="where to write what was found")
     parser.add_argument("--json", action="store_true", help="print the figures")
     options = parser.parse_args(arguments)
-    found = {name: figures(name) for name in options.only}
-    generated.put(options.page, MAKER, section(found), "Benchmarks")
+    facts = options.page.parent / "speed.json"
+    known: dict[str, dict[str, object]] = json.loads(facts.read_text("utf-8")) if facts.exists() else {}
+    for name in options.only:
+        known[name] = {"on": time.strftime("%Y-%m-%d", time.gmtime()), **figures(name)}
+        facts.write_text(json.dumps(known, indent=1) + "\n", "utf-8")
+    generated.put(options.page, MAKER, section({name: known[name] for name in SPEED if name in known}), "Benchmarks")
     if options.json:
-        print(json.dumps(found))
-    return 0 if all("error" not in one for one in found.values()) else 1
+        print(json.dumps({name: known[name] for name in options.only}))
+    return 0 if all("error" not in known[name] for name in options.only) else 1
 
 
 def figures(name: str) -> dict[str, object]:
@@ -51,7 +56,7 @@ def section(found: dict[str, dict[str, object]]) -> str:
     from annot.encoders import best_device
 
     about = ", ".join(f"{key} {value}" for key, value in _ceiling.machine(best_device()).items())
-    parts = ["## Speed", "", f"{time.strftime('%Y-%m-%d', time.gmtime())}; {about}. Each baseline was measured in the same run as ours."]
+    parts = ["## Speed", "", f"Each baseline was measured in the same run as ours. The page was made on: {about}."]
     for name, result in found.items():
         described = (module_of(name).__doc__ or "").splitlines()[0]
         parts += ["", f"### bench {name}", "", described, "", "| figure | value |", "|---|---|"]
