@@ -73,7 +73,7 @@ def identify(name: str) -> EncoderId:
     Raises ModelError saying what to do when it cannot be had.
     """
     folder = _folder(name)
-    model = _transformer_folder(folder)
+    model = transformer_folder(folder)
     weights = [path for pattern in WEIGHTS for path in sorted(model.glob(pattern))][:64]
     if not weights or not (model / "config.json").is_file():
         raise ModelError(f"{folder} holds no encoder: expected config.json and model.safetensors (or pytorch_model.bin) in it.")
@@ -90,7 +90,7 @@ def _identify(name: str, folder: Path, files: tuple[tuple[Path, int, int], ...])
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
-    model = _transformer_folder(folder)
+    model = transformer_folder(folder)
     config = _json(model / "config.json")
     dimensions = config.get("hidden_size") or config.get("dim") or config.get("d_model")
     if not dimensions:
@@ -123,7 +123,7 @@ def _pooling(folder: Path) -> str:
     return found
 
 
-def _transformer_folder(folder: Path) -> Path:
+def transformer_folder(folder: Path) -> Path:
     """Return where a sentence-transformers folder keeps the transformer itself: mostly the folder, in old ones 0_Transformer."""
     return folder / next((str(module["path"]) for module in _modules(folder) if str(module["type"]).endswith("Transformer")), "")
 
@@ -300,7 +300,7 @@ def load_parts(identity: EncoderId) -> tuple[Any, Any]:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    folder = _transformer_folder(identity.path)
+    folder = transformer_folder(identity.path)
     try:
         model = AutoModel.from_pretrained(folder, local_files_only=True, dtype="float32")
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, use_fast=True)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from annot import encoders
 from annot.encoders import EncoderId, Setting
+from annot.settings import machine_cache
 
 # Against full precision: the cosine of every text's two vectors, and the mean share of its nearest texts that stay among its nearest.
 # int8 (torch's dynamic quantisation of the linear maps) encoded ag_news 1.2 times as fast as bfloat16 here and had texts at a cosine of
@@ -29,18 +30,17 @@ GAIN = 1.1
 
 
 def kept_in() -> Path:
-    """Return the file that keeps what was found: of the machine, so outside the workspace."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "annot" / "setting.json"
+    return machine_cache() / "setting.json"
 
 
 def setting_of(encoder: EncoderId) -> Setting:
     """Return how to run ``encoder`` on this machine: as was found before, else as a trial of some seconds finds, which is then kept.
 
-    Encoders of one width and length share a setting, so that a fine-tuned one is not tried again.
+    Encoders of one shape share a setting, so that a fine-tuned one is not tried again.
     """
     file = kept_in()
     device = encoders.best_device()
-    machine = f"{_processor()}, {os.cpu_count()} cores, {device}; {encoder.dimensions} wide, {encoder.max_tokens} tokens"
+    machine = f"{processor()}, {os.cpu_count()} cores, {device}; {shape_of(encoder)}"
     known: dict[str, Any] = {}
     with suppress(OSError, ValueError, KeyError, TypeError):  # none yet, none of this machine, or damaged: it is made again
         known = dict(json.loads(file.read_text("utf-8")))
@@ -52,6 +52,13 @@ def setting_of(encoder: EncoderId) -> Setting:
         unfinished.write_text(json.dumps(known | {machine: asdict(found)}, indent=1), "utf-8")
         unfinished.replace(file)
     return found
+
+
+def shape_of(encoder: EncoderId) -> str:
+    """Name what decides how fast an encoder is and how it rounds: its kind, layers, width and length."""
+    config = json.loads((encoders.transformer_folder(encoder.path) / "config.json").read_text("utf-8"))
+    layers = config.get("num_hidden_layers") or config.get("n_layers") or config.get("num_layers")
+    return f"{config.get('model_type')} of {layers} layers, {encoder.dimensions} wide, {encoder.max_tokens} tokens"
 
 
 def probe(encoder: EncoderId) -> Setting:
@@ -102,7 +109,7 @@ def _nearest(vectors: NDArray[np.float32]) -> NDArray[np.int64]:
     return found
 
 
-def _processor() -> str:
+def processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
     except OSError:

@@ -20,6 +20,12 @@ def workspace() -> "Workspace":
     return Workspace(Path(os.environ.get("ANNOT_HOME") or ROOT / "data" / "workspace").expanduser().resolve())
 
 
+def machine_cache() -> Path:
+    """Return the folder of what belongs to this machine and account and can be made again: not to a workspace, and not in /tmp, where
+    another account could put something in its place."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "annot"
+
+
 @dataclass(frozen=True, slots=True)
 class Workspace:
     """A folder that holds everything one installation knows."""

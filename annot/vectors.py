@@ -7,8 +7,9 @@ it, and the next writer cuts it off. Must not encode; numpy and the standard lib
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -59,9 +60,9 @@ class Rows:
         mine: NDArray[Any] = found[self._rows]
         return mine
 
-    def blocks(self, size: int) -> Iterator[tuple[NDArray[np.integer], NDArray[np.floating]]]:
-        """Yield (places, their vectors) of all rows, ``size`` at a time, in the order they are stored: a file is read from front to back,
-        and where nothing lies between them nothing is copied."""
+    def blocks(self, size: int) -> Iterator[tuple[NDArray[np.integer], Callable[[], NDArray[np.floating]]]]:
+        """Yield (places, what reads their vectors) of all rows, ``size`` at a time, in the order they are stored: a file is read from front
+        to back, and where nothing lies between them nothing is copied. Nothing is read before it is called for."""
         if not self._stored:
             by_row = np.argsort(self._rows, kind="stable")
             ascending = self._rows[by_row]
@@ -71,7 +72,8 @@ class Rows:
         for start in range(0, len(self), size):
             last = min(start + size, len(self)) - 1
             whole = gaps[last] == gaps[start]
-            yield order[start : last + 1], self._matrix[rows[start] : rows[last] + 1] if whole else self._matrix[rows[start : last + 1]]
+            chosen = slice(rows[start], rows[last] + 1) if whole else rows[start : last + 1]
+            yield order[start : last + 1], partial(self._matrix.__getitem__, chosen)
 
 
 class VectorCache:
@@ -148,7 +150,10 @@ class VectorCache:
         return found
 
     def append(self, hashes: Keys, vectors: NDArray[np.floating]) -> None:
-        """Add rows durably; keys already there are passed over. Waits for another writer. Raises BadInput on a shape that does not fit."""
+        """Add rows durably; keys already there are passed over. Waits for another writer. Raises BadInput on a shape that does not fit.
+
+        A vector that is not finite (an encoder that overflowed) is kept as zeros: near nothing, and predicted by the bias alone.
+        """
         words = _words(hashes)
         if vectors.shape != (len(words), self.dimensions):
             raise BadInput(f"Expected vectors of shape {(len(words), self.dimensions)}, got {vectors.shape}.")
@@ -158,7 +163,9 @@ class VectorCache:
             new = np.sort(first[self.rows(hashes)[first] < 0])
             if not len(new):
                 return
-            self._write(self._vectors, len(self) * self._row_bytes, np.ascontiguousarray(vectors[new], np.float16).tobytes())
+            fresh = np.ascontiguousarray(vectors[new], np.float16)
+            fresh[~np.isfinite(fresh).all(axis=1)] = 0
+            self._write(self._vectors, len(self) * self._row_bytes, fresh.tobytes())
             self._write(self._keys, len(self) * KEY_BYTES, words[new].tobytes())
             self.refresh()
 

@@ -14,6 +14,7 @@ import traceback
 import uuid
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from threadpoolctl import threadpool_limits
@@ -78,7 +79,7 @@ class Worker:
             if not self._become_active(store):
                 return
             if compute.elsewhere():
-                self._executor = stack.enter_context(compute.executor())
+                self._executor = stack.enter_context(compute.executor(on_wait=partial(self._beat, store)))
             self._clear_up(store)
             log.info("worker %s is active on %s", self.holder, self.workspace.home)
             try:
@@ -108,13 +109,8 @@ class Worker:
 
     def step(self, store: Store) -> bool:
         """Do what is due once; return whether anything was done. The one place that catches what nobody expected."""
-        now = time.time()
-        if now - self._beat_at > HEARTBEAT_S:
-            if not store.jobs.hold_worker(self.holder, os.getpid(), now, PATIENCE_S):
-                log.error("another worker took over; this one stops")
-                self._stopping = self._lost = True
-                return False
-            self._beat_at = now
+        if not self._beat(store):
+            return False
         did = self._tend_child(store)
         for project in store.projects.all():
             try:
@@ -124,6 +120,17 @@ class Worker:
             except Exception:  # the worker must outlive a fault in one project
                 self._tell_once(store, project, traceback.format_exc())
         return did
+
+    def _beat(self, store: Store) -> bool:
+        """Say that this worker is alive, if it is time; False, and it stops, where another took over."""
+        now = time.time()
+        if now - self._beat_at > HEARTBEAT_S:
+            if not store.jobs.hold_worker(self.holder, os.getpid(), now, PATIENCE_S):
+                log.error("another worker took over; this one stops")
+                self._stopping = self._lost = True
+                return False
+            self._beat_at = now
+        return True
 
     def _tell_once(self, store: Store, project: Project, words: str) -> None:
         if self._told.get(project.id) != words:

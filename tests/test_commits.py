@@ -47,6 +47,22 @@ def transactions(commits: Commits) -> list[str]:
     return begun
 
 
+def test_a_workspace_that_was_replaced_is_written_where_it_is_now(commits: Commits, home: Workspace, small: Small) -> None:
+    with Store(home.database) as store:
+        first, second = (item for item, _ in list(store.items.hashes(small.project.id, Split.POOL))[:2])
+    commits.submit(answer(small, "uid-before", first)).result()
+    copy = home.home / "copy.db"
+    with sqlite3.connect(home.database) as old, sqlite3.connect(copy) as new:
+        old.backup(new)
+    old.close()
+    new.close()
+    for path in home.home.glob("annot.db*"):
+        path.unlink()
+    copy.rename(home.database)
+    commits.submit(answer(small, "uid-after", second)).result()
+    assert uids(home, small) == ["uid-before", "uid-after"]
+
+
 def hold_up(commits: Commits) -> threading.Event:
     """Keep the writer busy until the event is set, so that what is submitted meanwhile becomes one group."""
     going, let_go = threading.Event(), threading.Event()

@@ -26,6 +26,7 @@ from annot.records import Event, JobState, Kind, Label, Project, Reason, Role, R
 from annot.selftraining import PseudoLabels
 from annot.settings import Workspace
 from annot.store import Store
+from annot.vectors import content_hash
 
 from .conftest import add_items
 
@@ -158,6 +159,38 @@ def test_of_a_pool_larger_than_set_a_random_part_is_ranked_and_said(
     assert facts.ranked_from == "ranked from a random part of 100 of 689 texts"
     assert facts.ranked_from in status.in_words(facts)
     assert status.lead_facts(store, projects.change_settings(store, project, {"rank_at_most": 0})).ranked_from == ""
+
+
+def test_identical_texts_are_encoded_once_and_all_join_the_queue(home: Workspace, store: Store, project: Project) -> None:
+    ranker = Ranker(home, project.id)
+    ranker.refresh(store)
+    add_items(store, project, ["the same message twice"] * 2)
+    ranker.refresh(store)
+    assert ranker.missing == 2
+    told: list[int] = []
+    encoder = encoding.serving_encoder(home, project)
+    assert encoding.encode_project(home, store, project, encoder, lambda done, total, message: told.append(total - done)) == 1
+    assert told == [1, 0]
+    assert ranker.refresh(store) is not None
+    assert ranker.missing == 0
+
+
+def test_another_projects_texts_in_the_cache_are_no_reason_to_rank(home: Workspace, store: Store, project: Project) -> None:
+    ranker = Ranker(home, project.id)
+    ranker.refresh(store)
+    cache = encoding.cache_of(home, encoding.serving_encoder(home, project))
+    for n in range(100):
+        cache.append([content_hash(f"foreign {n}")], np.ones((1, cache.dimensions)))
+        assert ranker.refresh(store) is None
+
+
+def test_vectors_that_were_deleted_are_missed_at_once(home: Workspace, store: Store, project: Project) -> None:
+    ranker = Ranker(home, project.id)
+    ranker.refresh(store)
+    for path in home.vectors.rglob("*.*"):
+        path.unlink()
+    ranker.refresh(store)
+    assert ranker.missing == store.items.count(project.id, Split.POOL) + store.items.count(project.id, Split.TEST) + 8
 
 
 def test_every_label_changes_what_is_asked_next(home: Workspace, store: Store, project: Project, lead: User, gold: dict[str, str]) -> None:

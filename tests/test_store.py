@@ -3,6 +3,7 @@
 import sqlite3
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,16 @@ def first_item(store: Store, small: Small) -> int:
 
 def standing(store: Store, small: Small) -> list[tuple[int, tuple[int, ...]]]:
     return [(answer.item, answer.labels) for answer in store.answers.current(small.project.id)]
+
+
+def test_an_answer_taken_back_in_two_tabs_is_gone_once(store: Store, small: Small) -> None:
+    item = store.items.page(small.project.id, 1)[0].id
+    label = Event("uid-label", Kind.LABEL, item, (small.labels[0].id,))
+    undos = [Event(f"uid-undo-{n}", Kind.UNDO, item, target="uid-label") for n in range(2)]
+    assert store.answers.record(small.project.id, small.lead.id, [label, *undos], 1.0) == [None, None, None]
+    assert store.answers.labels(small.project.id) == 0
+    assert store.answers.record(small.project.id, small.lead.id, [replace(label, uid="uid-again")], 2.0) == [None]
+    assert store.answers.labels(small.project.id) == 1
 
 
 def test_an_event_sent_twice_is_stored_once(store: Store, small: Small) -> None:

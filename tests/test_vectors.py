@@ -55,14 +55,22 @@ def test_chosen_rows_read_like_an_array_and_come_whole_in_blocks(rows: list[int]
     assert np.array_equal(np.asarray(seen, np.float32), matrix[rows].astype(np.float32))
     blocks = list(seen.blocks(size))
     assert sorted(place for places, _ in blocks for place in places.tolist()) == list(range(len(rows)))
-    assert all(np.array_equal(found, seen[places]) and len(places) <= size for places, found in blocks)
+    assert all(np.array_equal(read(), seen[places]) and len(places) <= size for places, read in blocks)
 
 
 def test_rows_that_lie_together_are_not_copied() -> None:
     matrix = vectors(8)
-    ((places, found),) = Rows(matrix, np.array([4, 2, 3])).blocks(10)
+    ((places, read),) = Rows(matrix, np.array([4, 2, 3])).blocks(10)
     assert places.tolist() == [1, 2, 0]
-    assert np.shares_memory(found, matrix)
+    assert np.shares_memory(read(), matrix)
+
+
+def test_a_vector_that_is_no_number_is_kept_as_zeros(tmp_path: Path) -> None:
+    cache = VectorCache(tmp_path, D)
+    found = vectors(3, 5)
+    found[1, 2], found[2, 0] = np.nan, np.inf
+    cache.append(keys(3), found)
+    assert cache.matrix.tolist() == [[5] * D, [0] * D, [0] * D]
 
 
 def test_keys_may_come_as_an_array(tmp_path: Path) -> None:

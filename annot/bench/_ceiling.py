@@ -5,13 +5,14 @@ Must not know how Annot encodes: counts come from the model's own layers.
 
 import csv
 import gzip
-import platform
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from annot.probe import processor
 
 # A matrix product of the shape an encoder spends its time in: tokens of a batch by width by four times the width.
 TOKENS, WIDTH = 2_048, 384
@@ -68,11 +69,7 @@ def machine(device: str) -> dict[str, object]:
 
     import torch
 
-    cpu = next(
-        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines() if line.startswith("model name")),
-        platform.processor(),
-    )
-    name = torch.cuda.get_device_name() if device.startswith("cuda") else cpu
+    name = torch.cuda.get_device_name() if device.startswith("cuda") else processor()
     return {"device": name, "cores": os.cpu_count(), "threads": torch.get_num_threads(), "torch": torch.__version__}
 
 

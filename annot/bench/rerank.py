@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annot.bench._browser import percentiles
+from annot.bench._crowd import peak_mb
 from annot.loop import accounts, labelling, learning, projects
 from annot.loop.encoding import cache_of, label_texts, serving_encoder
 from annot.loop.item_vectors import Index
@@ -179,8 +180,3 @@ def compare(seen: Situation) -> tuple[float, bool]:
     ours = select("breaking_ties", seen, TOP).indices
     first, second = (np.sort(breaking_ties(learned.proba[places])) for places in (theirs, ours))
     return seconds, bool(np.array_equal(first, second))
-
-
-def peak_mb() -> float:
-    status = Path("/proc/self/status").read_text("utf-8")
-    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))) / 1024

@@ -12,7 +12,7 @@ from annot.compute.cluster import Cluster
 from annot.compute.local import Local
 from annot.errors import UnknownName
 
-__all__ = ["Cluster", "Executor", "Local", "Needs", "Telling", "executor"]
+__all__ = ["Cluster", "Executor", "Local", "Needs", "Telling", "elsewhere", "executor"]
 
 
 def elsewhere() -> bool:
@@ -20,7 +20,7 @@ def elsewhere() -> bool:
     return os.environ.get("ANNOT_COMPUTE", "local") not in ("", "local")
 
 
-def executor(processes: int = 0, on_wait: Callable[[], None] = silence) -> Executor:
+def executor(processes: int = 0, on_wait: Callable[[], object] = silence) -> Executor:
     """Return what ``ANNOT_COMPUTE`` names. On this machine tasks run in ``processes`` processes, in this one where that is 0.
 
     ``on_wait`` is called about once a second while a cluster is waited for. Raises UnknownName, BadInput where Ray is not installed.

@@ -45,7 +45,7 @@ class Cluster:
     second while nothing comes back. Raises BadInput where Ray is not installed.
     """
 
-    def __init__(self, address: str, local: Local, on_wait: Callable[[], None]) -> None:
+    def __init__(self, address: str, local: Local, on_wait: Callable[[], object]) -> None:
         if find_spec("ray") is None:
             raise BadInput("ANNOT_COMPUTE=ray needs Ray: pip install -r requirements-ray.txt. Or unset ANNOT_COMPUTE.")
         self.note = ""

@@ -6,7 +6,6 @@ An encoder is known by name and content. Must not choose an encoder, or keep mor
 import fcntl
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from annot.compute.base import Executor, Handle, Needs, R, Shared
 from annot.compute.folders import Files
 from annot.encoders import EncoderId
 from annot.errors import ModelError
+from annot.settings import machine_cache
 
 P = ParamSpec("P")
 # Sent encoders a machine keeps on its disk.
@@ -94,7 +94,7 @@ def receive(encoder: EncoderId, files: Handle[Files]) -> EncoderId:
 
 
 def _sent(encoder: EncoderId) -> Path:
-    return Path(tempfile.gettempdir()) / f"annot-encoders-{os.getuid()}" / _content(encoder)
+    return machine_cache() / "encoders" / _content(encoder)
 
 
 def _content(encoder: EncoderId) -> str:

@@ -51,8 +51,9 @@ def encode_project(workspace: Workspace, store: Store, project: Project, encoder
     cache = cache_of(workspace, encoder)
     items = [pair for split in Split for pair in store.items.hashes(project.id, split)]
     known = cache.rows([key for _, key in items]) >= 0
-    missing = [pair for pair, there in zip(items, known, strict=True) if not there]
-    total, done = len(items), len(items) - len(missing)
+    missing = list({pair[1]: pair for pair, there in zip(items, known, strict=True) if not there}.values())
+    total = len(items) - int((~known).sum()) + len(missing)  # of different texts, where several items have the same
+    done = total - len(missing)
     words = f"Encoding with {encoder.name}."
     tell(done, total, words)
     names = label_texts(store.projects.labels(project.id))

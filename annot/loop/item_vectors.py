@@ -59,12 +59,14 @@ class Index:
         self.keys = np.concatenate([self.keys, np.frombuffer(b"".join(key for _, key in fresh), self.keys.dtype)])
         self.rows = np.concatenate([self.rows, np.full(len(fresh), -1)])
 
-    def find(self, cache: VectorCache) -> None:
-        """Look for those that were not there."""
+    def find(self, cache: VectorCache) -> int:
+        """Look for those that were not there; return how many are there now."""
         missing = np.flatnonzero(self.rows < 0)
         rows = cache.rows(self.keys[missing])
-        if (rows >= 0).any():
+        found = int((rows >= 0).sum())
+        if found:
             self.rows[missing], self._found = rows, None
+        return found
 
     def forget(self) -> None:
         """Know of no row any more: the cache is another one."""

@@ -47,12 +47,17 @@ class Synced:
     ranking: Staleness | None
 
 
+def check_size(events: int, hold: int) -> None:
+    """Raise BadInput where a request brings more than a panel ever holds: before anything in it is read, as others wait meanwhile."""
+    if events > MOST_EVENTS or hold > 4 * MOST_ITEMS:
+        raise BadInput(f"Send at most {MOST_EVENTS} events and {4 * MOST_ITEMS} held leases at once.")
+
+
 def sync(store: Store, project: Project, user: User, tab: str, *, events: Sequence[Event], hold: Sequence[int], want: int) -> Synced:
     """Store the events, then fill the tab up to ``want`` leased items. Raises BadInput on a request no panel makes."""
     if not 0 < len(tab) <= 100:
         raise BadInput("A tab id has 1 to 100 characters.")
-    if len(events) > MOST_EVENTS or len(hold) > 4 * MOST_ITEMS:
-        raise BadInput(f"Send at most {MOST_EVENTS} events and {4 * MOST_ITEMS} held leases at once.")
+    check_size(len(events), len(hold))
     settings = ProjectSettings.parse(project.settings)
     now = time.time()
     allowed, refused = _allowed(store, project, settings, events)

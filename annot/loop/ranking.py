@@ -51,7 +51,7 @@ class Ranker:
         self._index: dict[Split, Index] = {}
         self._cache: tuple[str, VectorCache] | None = None
         self._seen: tuple[object, ...] | None = None
-        self._encoded = 0
+        self._encoded = self._unranked = 0
         self._estimated: tuple[int, int, int] | None = None
         self._head: heads.Head | None = None
         self._twins: tuple[str, NDArray[np.int64]] | None = None
@@ -73,8 +73,7 @@ class Ranker:
             store.twins.stamp(project.id),
             labels,
         )
-        grown = len(cache) - self._encoded
-        if now_seen == self._seen and (not grown or grown < min(self.missing, GROWTH * len(cache))):
+        if now_seen == self._seen and not self._has_grown(cache):
             return None
         vectors = {split: self._vectors(store, split, cache) for split in Split}
         self.missing = sum(index.missing for index in self._index.values())
@@ -84,8 +83,18 @@ class Ranker:
         ranking = (
             self._rank(store, project, vectors, newest_event, cache.matrix[names[names >= 0]]) if len(vectors[Split.POOL].ids) else None
         )
-        self._seen, self._encoded = now_seen, len(cache)
+        self._seen, self._encoded, self._unranked = now_seen, len(cache), 0
         return ranking
+
+    def _has_grown(self, cache: VectorCache) -> bool:
+        """Tell whether so many more of this project's texts are encoded that the queue is due for a look at them."""
+        if len(cache) == self._encoded or not self.missing:
+            return False
+        found = sum(index.find(cache) for index in self._index.values())
+        left, there = (sum(count) for count in zip(*((index.missing, len(index.ids)) for index in self._index.values()), strict=True))
+        self._encoded = len(cache)
+        self._unranked += found
+        return self._unranked > 0 and (left == 0 or self._unranked >= GROWTH * (there - left))
 
     def _cache_of(self, encoder: EncoderId) -> VectorCache:
         """Return the encoder's cache, brought up to date; where each item is in it is looked up again only where that may have changed."""
@@ -95,14 +104,15 @@ class Ranker:
             self._cache, self._encoded = (encoder.key, cache_of(self._workspace, encoder)), 0
             for index in self._index.values():
                 index.forget()
-            self._head = None
+            self._head = self._seen = None
             if self._scorer is not None:
                 self._scorer.forget()
         return self._cache[1]
 
     def _score(self, head: heads.Head, vectors: NDArray[np.floating]) -> NDArray[np.float32]:
-        if self._scorer is None or self._cache is None:
+        if self._scorer is None:
             return head.proba(vectors)
+        assert self._cache is not None
         return cast(Rows, vectors).of(self._scorer.proba(self._cache[1].matrix, head))
 
     def _vectors(self, store: Store, split: Split, cache: VectorCache) -> Vectors:

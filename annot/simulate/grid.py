@@ -6,7 +6,6 @@ Must not judge or draw them: see ``report``.
 import dataclasses
 import json
 import platform
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from annot import __version__, compute
 from annot.compute import Executor, Needs
 from annot.compute.base import Handle, Shared
 from annot.errors import AnnotError, BadInput
+from annot.settings import machine_cache
 from annot.simulate.cell import SMALL_TEXT, Cell
 from annot.simulate.data import Dataset, load
 
@@ -116,9 +116,9 @@ def _outcomes(executor: Executor, cells: Sequence[Cell], cache: Path) -> Iterato
 def attempt(cell: Cell, dataset: Handle[Dataset], cache: Path) -> Result | str:
     """Run one cell as a task. What goes wrong in it is returned as words: it must not cost the others.
 
-    On a machine that does not see ``cache``, vectors are kept with its temporary files.
+    On a machine that does not see ``cache``, vectors are kept in its own.
     """
-    here = cache if cache.is_dir() else Path(tempfile.gettempdir()) / "annot-simulate-vectors"
+    here = cache if cache.is_dir() else machine_cache() / "simulate-vectors"
     try:
         return perform(cell, dataset.get(), here)
     except Exception as fault:

@@ -65,6 +65,8 @@ class Answers:
             )
         if why := self._fault(project, user, event, labels, exclusive):
             return why
+        if event.kind is Kind.UNDO and self._db.row("SELECT 1 FROM annotations WHERE target = ?", (event.target,)):
+            return None  # two tabs took back the same answer: it is gone once
         lease = self._db.scalar(
             "SELECT id FROM leases WHERE id = ? AND item_id = ? AND user_id = ? AND project_id = ?",
             (event.lease, event.item, user, project),

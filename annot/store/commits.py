@@ -66,11 +66,17 @@ class Commits:
 
     def _serve(self) -> None:
         store: Store | None = None
+        opened: tuple[int, int] | None = None
         going = True
         while going:
             group, going = self._group()
             try:
-                store = store or Store(self._path)
+                if store is not None and opened != self._file():  # somebody restored a copy
+                    store.close()
+                    store = None
+                if store is None:
+                    store = Store(self._path)
+                    opened = self._file()
             except Exception as fault:  # a workspace that cannot be opened now may be mended later
                 for unit in group:
                     unit.promise.set_exception(fault)
@@ -78,6 +84,14 @@ class Commits:
             _commit(store, group)
         if store:
             store.close()
+
+    def _file(self) -> tuple[int, int] | None:
+        """Return which file the path names now: a connection goes on writing to one that was replaced."""
+        try:
+            found = self._path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
 
     def _group(self) -> tuple[list[_Unit], bool]:
         """Wait for a unit and return it with all others that wait and were not given up; False once nothing is to follow."""

@@ -125,6 +125,7 @@ def sync(store: Store, request: Request, body: Any) -> Response:
     events, hold, want = body.get("events", []), body.get("hold", []), body.get("want", 10)
     if not isinstance(events, list) or not isinstance(hold, list) or type(want) is not int or any(type(one) is not int for one in hold):
         raise BadInput("events and hold must be lists (hold of whole numbers), want a whole number.")
+    labelling.check_size(len(events), len(hold))
     tab = body.get("tab")
     if not isinstance(tab, str):
         raise BadInput("tab must be a text.")
