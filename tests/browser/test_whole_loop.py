@@ -13,7 +13,7 @@ from playwright.sync_api import Page
 from annot import formats
 from annot.loop import exporting, importing, projects
 from annot.loop.sample import FOLDER, ensure_sample
-from annot.records import JobState, Kind, Label, Project, RunState, Split
+from annot.records import Estimate, JobState, Kind, Label, Project, RunState, Split
 from annot.store import Store
 
 from .conftest import ROOT, App, OpenPage
@@ -63,6 +63,10 @@ def said(store: Store, project: Project) -> list[tuple[int, str]]:
     keys = {label.id: label.key for label in store.projects.labels(project.id)}
     events = [answer for answer in store.answers.current(project.id, Split.POOL) if answer.kind is Kind.LABEL]
     return [(answer.item, keys[answer.labels[0]]) for answer in events]
+
+
+def measured(store: Store, project: Project) -> list[Estimate]:
+    return [point for point in store.runs.estimates(project.id, "test") if point.metric == "accuracy"]
 
 
 def exported(store: Store, project: Project, path: Path) -> list[tuple[str, str]]:
@@ -128,7 +132,8 @@ def test_sixty_labels_on_real_news_while_a_run_trains_and_is_published(app: App,
     assert run is not None
     assert run.state is RunState.PUBLISHED, f"{run.state}: {run.error or run.card.get('gate')}"
     wait_for("the new model's ranking", lambda: (stamp := store.queue.ranking(project.id)) and stamp[0].model == 1, 60)
-    curve = [point for point in store.runs.estimates(project.id, "test") if point.metric == "accuracy"]
+    wait_for("its estimate, which follows the ranking", lambda: measured(store, project)[-1].model == 1, 60)
+    curve = measured(store, project)
     assert curve[-1].value > curve[0].value + 0.1, f"{curve[0].value:.3f} to {curve[-1].value:.3f}"
     assert [row for row in exported(store, project, tmp_path / "out.csv") if gold[row[0]] not in row[1]] == []
     assert [job for job in store.jobs.newest(project.id) if job.state is JobState.FAILED] == []
