@@ -18,7 +18,7 @@ import pytest
 from annot import selftraining
 from annot.compute import Local
 from annot.compute.scoring import PoolScorer
-from annot.loop import accounts, encoding, labelling, projects, status, training
+from annot.loop import accounts, encoding, labelling, projects, rounds, status, training
 from annot.loop.ranking import Ranker
 from annot.loop.sample import FOLDER, ensure_sample
 from annot.loop.targets import settle
@@ -294,6 +294,8 @@ def test_a_run_checks_self_training_and_learns_from_pseudo_labels_only_if_it_hel
     home: Workspace, store: Store, project: Project, lead: User, gold: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(selftraining.methods._entries, "first_class", first_class)
+    for pool in ("POOL", "CHECK_POOL"):  # a round encodes it several times, and what it is made of does not matter here
+        monkeypatch.setattr(rounds, pool, 32)
     project = projects.change_settings(store, project, {"run_steps": 4, "self_training": "first_class"})
     Ranker(home, project.id).refresh(store)
     label_some(store, project, lead, gold, 40)
