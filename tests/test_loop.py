@@ -30,6 +30,8 @@ from annot.vectors import content_hash
 
 from .conftest import add_items
 
+# Each test copies a workspace whose 849 texts were encoded, which takes some seconds.
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parent.parent
 
 
@@ -251,7 +253,6 @@ def test_labelling_needs_no_ranking(store: Store, project: Project, lead: User, 
     assert {answer.reason for answer in store.answers.current(project.id, Split.POOL)} == {Reason.RANDOM}
 
 
-@pytest.mark.slow
 def test_a_run_is_judged_on_labels_nobody_learned_from_and_published_by_one_flip(
     home: Workspace, store: Store, project: Project, lead: User, gold: dict[str, str]
 ) -> None:
@@ -275,7 +276,6 @@ def test_a_run_is_judged_on_labels_nobody_learned_from_and_published_by_one_flip
         assert (ranking.model, ranker.missing) == (1, 0)
 
 
-@pytest.mark.slow
 def test_a_run_that_is_not_better_is_kept_but_not_served(
     home: Workspace, store: Store, project: Project, lead: User, gold: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -290,7 +290,6 @@ def test_a_run_that_is_not_better_is_kept_but_not_served(
     assert [path.name for path in encoding.run_folder(home, run.id).iterdir()] == ["card.json"]
 
 
-@pytest.mark.slow
 def test_a_run_checks_self_training_and_learns_from_pseudo_labels_only_if_it_helps(
     home: Workspace, store: Store, project: Project, lead: User, gold: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -326,7 +325,6 @@ def start_worker(home: Workspace) -> "subprocess.Popen[bytes]":
     return subprocess.Popen([sys.executable, "-m", "annot", "worker"], cwd=ROOT, env={**os.environ, "ANNOT_HOME": str(home.home)})
 
 
-@pytest.mark.slow
 def test_a_killed_worker_and_a_killed_run_lose_nothing_and_publish_nothing_half(
     home: Workspace, store: Store, project: Project, lead: User, gold: dict[str, str]
 ) -> None:
@@ -351,7 +349,6 @@ def test_a_killed_worker_and_a_killed_run_lose_nothing_and_publish_nothing_half(
     assert not list(home.runs.glob("*.unfinished"))
 
 
-@pytest.mark.slow
 def test_a_second_worker_waits_and_takes_over(home: Workspace, store: Store) -> None:
     first, second = start_worker(home), start_worker(home)
     try:
@@ -473,7 +470,6 @@ def test_the_cold_start_may_rest_on_the_label_names(home: Workspace, store: Stor
     assert ranker.missing == len(store.projects.labels(project.id))
 
 
-@pytest.mark.slow
 def test_a_run_killed_by_itself_is_started_again(home: Workspace, store: Store, project: Project, lead: User, gold: dict[str, str]) -> None:
     project = projects.change_settings(store, project, {"run_steps": 400, "self_training": "none"})
     label_some(store, project, lead, gold, 30)

@@ -35,6 +35,7 @@ def test_a_format_stands_for_another_only_if_vectors_and_neighbours_stay() -> No
     assert not probe.faithful(one_off, exact)
 
 
+@pytest.mark.slow
 def test_a_trial_on_the_real_encoder_finds_a_setting_that_encodes_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probe, "TEXTS", 12)
     identity = encoders.identify("all-minilm-l6-v2")
