@@ -4,10 +4,8 @@ Must not know what is measured.
 """
 
 import csv
-import json
 import random
 import time
-from argparse import Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,11 +69,6 @@ def peak_mb() -> float:
     """Return the largest resident memory this process ever had (Linux)."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))) / 1024
-
-
-def report(result: dict[str, object], options: Namespace) -> int:
-    print(json.dumps(result) if options.json else "\n".join(f"{key}: {value}" for key, value in result.items()))
-    return 0
 
 
 def paced(rate: float, turns: int, work: Callable[[], float]) -> list[float]:

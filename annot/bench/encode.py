@@ -4,7 +4,6 @@ The ceiling is a matrix product of the same number format in the same run; the w
 """
 
 import argparse
-import json
 import os
 from pathlib import Path
 
@@ -12,20 +11,19 @@ import numpy as np
 
 from annot import encoders
 from annot.bench import _ceiling
+from annot.bench import _command as command
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m annot bench encode", description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = command.parser("encode", __doc__)
     parser.add_argument("--data", type=Path, help="folder with train.csv.gz (default: made-up texts of about 50 tokens)")
     parser.add_argument("--texts", type=int, default=2_000)
     parser.add_argument("--rounds", type=int, default=3, help="times each is measured, in turn; the median counts")
     parser.add_argument("--encoder", default="all-minilm-l6-v2")
-    parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the worker starts its children, and before torch is loaded
     result = measure(options)
-    print(json.dumps(result) if options.json else "\n".join(f"{key}: {value}" for key, value in result.items()))
-    return 0
+    return command.report(result, options)
 
 
 def measure(options: argparse.Namespace) -> dict[str, object]:

@@ -4,7 +4,6 @@ Each side runs in a process of its own, so that its peak memory is its own. The 
 text search, no ids that make a second import harmless, no refusals. Must not touch a workspace of the user's.
 """
 
-import argparse
 import sqlite3
 import tempfile
 import time
@@ -15,20 +14,20 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from annot import formats
-from annot.bench._crowd import peak_mb, report, write_texts
+from annot.bench import _command as command
+from annot.bench._crowd import peak_mb, write_texts
 from annot.loop import accounts, importing, projects
 from annot.records import Role
 from annot.store import Store
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m annot bench import", description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = command.parser("import", __doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="annot-bench-") as folder:
         result = measure(write_texts(Path(folder) / "texts.csv", options.rows), options.rows)
-    return report(result, options)
+    return command.report(result, options)
 
 
 def measure(path: Path, rows: int) -> dict[str, object]:

@@ -19,9 +19,10 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
+from annot.bench import _command as command
 from annot.bench._browser import serving
 from annot.bench._client import AWAY, Client, answer
-from annot.bench._crowd import Crowd, gather, report, share_ms, stored_uids
+from annot.bench._crowd import Crowd, gather, share_ms, stored_uids
 from annot.errors import AnnotError
 from annot.loop import accounts
 from annot.records import Event, Kind, User
@@ -34,16 +35,15 @@ Write = Callable[[], str]
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m annot bench labels", description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = command.parser("labels", __doc__)
     parser.add_argument("--seconds", type=float, default=10.0, help="how long each of the four parts lasts")
     parser.add_argument("--clients", type=int, default=25)
     parser.add_argument("--rate", type=float, default=250.0, help="labels a second of all clients together, in the steady part")
     parser.add_argument("--items", type=int, default=50_000)
-    parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="annot-bench-") as folder:
         result = measure(Workspace(Path(folder)), options)
-    return report(result, options)
+    return command.report(result, options)
 
 
 def measure(home: Workspace, options: argparse.Namespace) -> dict[str, object]:

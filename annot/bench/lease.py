@@ -13,7 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
 
-from annot.bench._crowd import Crowd, gather, paced, report, share_ms
+from annot.bench import _command as command
+from annot.bench._crowd import Crowd, gather, paced, share_ms
 from annot.records import Event, Kind, Lease, QueueRow, Ranking, Reason, User
 from annot.settings import Workspace
 from annot.store import Store
@@ -30,17 +31,16 @@ ORDER BY random() LIMIT 1
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m annot bench lease", description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = command.parser("lease", __doc__)
     parser.add_argument("--items", type=int, default=1_000_000)
     parser.add_argument("--clients", type=int, default=25)
     parser.add_argument("--turns", type=int, default=40, help="items each client claims in each of the two parts")
     parser.add_argument("--rate", type=float, default=4.0, help="items a second of each client")
     parser.add_argument("--naive", type=int, default=5, help="claims of the baseline")
-    parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="annot-bench-") as folder:
         result = measure(Workspace(Path(folder)), options)
-    return report(result, options)
+    return command.report(result, options)
 
 
 def measure(home: Workspace, options: argparse.Namespace) -> dict[str, object]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from annot import formats
+from annot.bench import _command as command
 from annot.bench._browser import running_worker
 from annot.errors import AnnotError, BadInput
 from annot.loop import accounts, importing, labelling, projects, training
@@ -27,18 +28,16 @@ POLL_S = 0.005
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m annot bench loop", description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = command.parser("loop", __doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with train.csv.gz and test.csv.gz (text,label)")
     parser.add_argument("--labels", type=int, default=130)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--set", action="append", default=[], metavar="NAME=JSON", help="a project setting, e.g. run_every=0")
     parser.add_argument("--no-wait", action="store_true", help="do not wait for runs while labelling")
-    parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="annot-bench-") as folder:
         result = Loop(Workspace(Path(folder)), options).run()
-    print(json.dumps(result) if options.json else "\n".join(f"{key}: {value}" for key, value in result.items()))
-    return 0
+    return command.report(result, options)
 
 
 @dataclass

@@ -7,7 +7,6 @@ the answers are known. No baseline: it shows that nothing stands still meanwhile
 import argparse
 import csv
 import gzip
-import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from pathlib import Path
 import psutil
 
 from annot import formats
+from annot.bench import _command as command
 from annot.bench._browser import percentiles, running_worker, serving
 from annot.bench._client import Client, answer
 from annot.errors import AnnotError, BadInput
@@ -31,18 +31,16 @@ TIMEOUT_S = 600.0
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m annot bench million", description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = command.parser("million", __doc__)
     parser.add_argument("--items", type=int, default=1_000_000)
     parser.add_argument("--labels", type=int, default=200)
     parser.add_argument("--pause", type=float, default=1.0, help="seconds between one answer and the next")
     parser.add_argument("--encoded", type=int, default=2_000, help="texts that are encoded before the first answer")
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "datasets", help="folder of data sets with train.csv.gz")
-    parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="annot-bench-") as folder:
         result = measure(Workspace(Path(folder)), options)
-    print(json.dumps(result) if options.json else "\n".join(f"{key}: {value}" for key, value in result.items()))
-    return 0
+    return command.report(result, options)
 
 
 def measure(home: Workspace, options: argparse.Namespace) -> dict[str, object]:

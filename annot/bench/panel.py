@@ -4,14 +4,13 @@ One headless Chromium, two web processes, rounds in turn. Must not be quicker th
 timed have the pause both pages need; a burst at 60 ms is counted apart.
 """
 
-import argparse
-import json
 import tempfile
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from annot.bench import _command as command
 from annot.bench._browser import WATCH_PRESSES, Press, Tally, Web, launched, open_label_page, percentiles, serving, tally
 from annot.loop import accounts
 from annot.loop.sample import ensure_sample
@@ -32,14 +31,12 @@ const onScreen = () => Number(document.querySelector('.st-key-native-item')?.tex
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m annot bench panel", description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = command.parser("panel", __doc__)
     parser.add_argument("--presses", type=int, default=200, help="timed presses on each of the two pages")
-    parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="annot-bench-") as folder:
         result = measure(Path(folder), options.presses)
-    print(json.dumps(result) if options.json else "\n".join(f"{key}: {value}" for key, value in result.items()))
-    return 0
+    return command.report(result, options)
 
 
 @dataclass

@@ -4,8 +4,6 @@ Both have a process of one thread for each core and are warm before they are tim
 is worth one lasts longer.
 """
 
-import argparse
-import json
 import os
 import time
 from contextlib import suppress
@@ -16,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annot import encoders
+from annot.bench import _command as command
 from annot.compute import Cluster, Executor, Local
 from annot.compute.encoding import encode
 from annot.encoders import EncoderId
@@ -29,14 +28,12 @@ WORDS_PER_TEXT = 50
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m annot bench ray", description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = command.parser("ray", __doc__)
     parser.add_argument("--chunks", type=int, default=6, help=f"chunks of {CHUNK:,} texts")
     parser.add_argument("--rounds", type=int, default=3, help="times that each encodes all of them")
-    parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
     result = measure(options.chunks, options.rounds, len(os.sched_getaffinity(0)))
-    print(json.dumps(result) if options.json else "\n".join(f"{key}: {value}" for key, value in result.items()))
-    return 0
+    return command.report(result, options)
 
 
 def measure(chunks: int, rounds: int, cores: int) -> dict[str, object]:

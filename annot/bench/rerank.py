@@ -5,7 +5,6 @@ measured process does nothing else, so its peak memory is what a worker needs; p
 """
 
 import argparse
-import json
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -16,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from annot.bench import _command as command
 from annot.bench._browser import percentiles
 from annot.bench._crowd import peak_mb
 from annot.loop import accounts, labelling, learning, projects
@@ -35,18 +35,16 @@ TOP = 100
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m annot bench rerank", description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = command.parser("rerank", __doc__)
     parser.add_argument("--items", type=int, default=1_000_000, help="texts in the largest pool; a tenth and three tenths are measured too")
     parser.add_argument("--dimensions", type=int, default=384)
     parser.add_argument("--classes", type=int, default=4)
     parser.add_argument("--known", type=int, default=100, help="labels before the first that is timed")
     parser.add_argument("--labels", type=int, default=40, help="labels that are timed, at each size")
-    parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="annot-bench-") as folder:
         result = measure(Workspace(Path(folder)), options)
-    print(json.dumps(result) if options.json else "\n".join(f"{key}: {value}" for key, value in result.items()))
-    return 0
+    return command.report(result, options)
 
 
 @dataclass(frozen=True, slots=True)

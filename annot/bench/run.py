@@ -5,7 +5,6 @@ without padding: a forward pass through every layer, and twice that backwards th
 """
 
 import argparse
-import json
 import os
 import tempfile
 from pathlib import Path
@@ -14,24 +13,23 @@ import numpy as np
 
 from annot import encoders
 from annot.bench import _ceiling
+from annot.bench import _command as command
 from annot.encoders import EncoderId
 from annot.learners.finetune import Recipe, finetune
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m annot bench run", description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = command.parser("run", __doc__)
     parser.add_argument("--data", type=Path, help="folder with train.csv.gz (default: made-up texts of about 50 tokens)")
     parser.add_argument("--texts", type=int, default=130)
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=3, help="times each is measured, in turn; the median counts")
     parser.add_argument("--encoder", default="all-minilm-l6-v2")
-    parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the worker starts its children, and before torch is loaded
     with tempfile.TemporaryDirectory(prefix="annot-bench-") as folder:
         result = measure(options, Path(folder))
-    print(json.dumps(result) if options.json else "\n".join(f"{key}: {value}" for key, value in result.items()))
-    return 0
+    return command.report(result, options)
 
 
 def measure(options: argparse.Namespace, folder: Path) -> dict[str, object]:

@@ -6,7 +6,6 @@ page times its own presses.
 
 import argparse
 import csv
-import json
 import tempfile
 import threading
 import time
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from annot import formats
+from annot.bench import _command as command
 from annot.bench._browser import Press, launched, open_label_page, percentiles, running_worker, serving, tally
 from annot.bench._client import AWAY, Client, answer
 from annot.loop import accounts, importing, projects
@@ -31,18 +31,16 @@ LABELS = 8
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m annot bench sessions", description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = command.parser("sessions", __doc__)
     parser.add_argument("--seconds", type=int, default=60, help="how long each of the two parts lasts")
     parser.add_argument("--items", type=int, default=10_000)
     parser.add_argument("--worker", action="store_true", help="let the worker encode and re-rank meanwhile")
-    parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
     result: dict[str, object] = {}
     for name, browsers, clients in (("browsers_25", 25, 0), ("browsers_5_clients_100", 5, 100)):
         with tempfile.TemporaryDirectory(prefix="annot-bench-") as folder:
             result[name] = Part(Workspace(Path(folder)), browsers, clients, options).measure()
-    print(json.dumps(result) if options.json else "\n".join(f"{key}: {value}" for key, value in result.items()))
-    return 0
+    return command.report(result, options)
 
 
 @dataclass
