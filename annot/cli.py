@@ -85,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     one = command("stats", stats, "Show a project's quality, labels and background work.")
     one.add_argument("--project", required=True)
     one.add_argument("--json", action="store_true")
+    one.add_argument("--report", type=Path, metavar="FILE", help="write the report (.html) or the budget curve (.csv, .png) to a file")
 
     from annot.simulate import command as simulation
 
@@ -236,9 +237,13 @@ def run_job(home: Workspace, arguments: argparse.Namespace) -> int:
 def stats(home: Workspace, arguments: argparse.Namespace) -> None:
     with Store(home.database) as store:
         facts = status.lead_facts(store, store.projects.find(arguments.project))
+    if arguments.report:
+        from annot import handout
+
+        handout.save(facts, arguments.report)
     if arguments.json:
         print(json.dumps(status.as_json(facts), indent=2))
-    else:
+    elif not arguments.report:
         print("\n".join(status.in_words(facts)))
 
 

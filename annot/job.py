@@ -10,6 +10,7 @@ import time
 from annot.errors import AnnotError
 from annot.loop.encoding import encode_project, serving_encoder
 from annot.loop.grouping import group_project
+from annot.loop.reporting import report_project
 from annot.loop.training import perform_run
 from annot.records import RunState
 from annot.settings import Workspace
@@ -42,6 +43,8 @@ def perform(workspace: Workspace, job_id: int) -> int:
                 encode_project(workspace, store, project, serving_encoder(workspace, project), tell)
             elif job.kind == "twins":
                 group_project(workspace, store, project, tell)
+            elif job.kind == "report":
+                report_project(workspace, store, project, tell)
             elif job.kind == "run":
                 run = perform_run(workspace, store, project, tell)
                 tell(1, 1, "published" if run.state is RunState.PUBLISHED else "not published: it was worse on held-out labels")

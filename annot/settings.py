@@ -66,6 +66,13 @@ class ProjectSettings:
         low=0,
         high=10**9,
     )
+    target: float = _choice(0.0, "The quality to reach, 0 to 1, that the Lead page forecasts; 0: none is set.", low=0.0, high=1.0)
+    target_metric: str = _choice(
+        "accuracy", "What the target, the budget curve and the forecast are about.", options=("accuracy", "macro_f1", "micro_f1")
+    )
+    hourly_rate: float = _choice(0.0, "What an hour of labelling costs; 0: costs are not shown.", low=0.0, high=1e6)
+    currency: str = _choice("€", "The currency of the hourly rate.")
+    min_gain: float = _choice(0.005, "Gain in quality an hour of labelling below which more labels are not worth it.", low=0.0, high=1.0)
     lease_minutes: float = _choice(30.0, "How long an item stays reserved for the person it was shown to.", low=0.05, high=1440.0)
     overlap: int = _choice(1, "How many people label each item.", low=1, high=20)
     run_every: int = _choice(20, "New labels after which the transformer is fine-tuned again; 0 never.", low=0, high=100000)

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-BASE = {"errors", "records", "settings", "registry"}
+BASE = {"errors", "records", "settings", "registry", "frozen"}
 MIDDLE = {"store", "formats", "encoders", "vectors", "twins", "selectors", "selftraining", "learners", "quality", "probe"}
 MAY_IMPORT = dict.fromkeys(BASE, BASE) | dict.fromkeys(MIDDLE, BASE)
 MAY_IMPORT |= dict.fromkeys(("learners", "probe"), BASE | {"encoders"})

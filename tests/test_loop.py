@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from annot import selftraining
+from annot import frozen, selftraining
 from annot.compute import Local
 from annot.compute.scoring import PoolScorer
-from annot.loop import accounts, encoding, labelling, projects, rounds, status, training
+from annot.loop import accounts, encoding, labelling, projects, reporting, rounds, status, training
 from annot.loop.ranking import Ranker
 from annot.loop.sample import FOLDER, ensure_sample
 from annot.loop.targets import settle
@@ -26,6 +26,7 @@ from annot.records import Event, JobState, Kind, Label, Project, Reason, Role, R
 from annot.selftraining import PseudoLabels
 from annot.settings import Workspace
 from annot.store import Store
+from annot.store.reports import Stored
 from annot.vectors import content_hash
 
 from .conftest import add_items
@@ -485,3 +486,74 @@ def test_a_run_killed_by_itself_is_started_again(home: Workspace, store: Store, 
     first_run, again = store.runs.of_project(project.id)
     assert first_run.state is RunState.FAILED
     assert again.state in (RunState.PUBLISHED, RunState.REJECTED), again.error
+
+
+def test_an_audit_item_the_model_asks_for_becomes_a_training_label_and_another_is_drawn(
+    home: Workspace, store: Store, project: Project, lead: User, gold: dict[str, str]
+) -> None:
+    project = projects.change_settings(store, project, {"audit_share": 0.5, "queue_size": 100})
+    ranker = Ranker(home, project.id)
+    for _ in range(6):
+        ranker.refresh(store)
+        label_some(store, project, lead, gold, 20)
+    ranker.refresh(store)
+    released = store.queue.released(project.id)
+    answers = list(store.answers.current(project.id, Split.POOL))
+    asked = {answer.item for answer in answers if answer.reason is Reason.AUDIT}
+    assert released
+    assert released < asked
+    labelled = settle(answers, store.projects.labels(project.id), project.exclusive, released)
+    assert set(labelled.items[labelled.audit].tolist()) == asked - released
+    assert set(labelled.items[labelled.train].tolist()) >= released
+    assert 0.45 <= (len(asked) - len(released)) / len(answers) <= 0.55
+
+
+def test_what_somebody_holds_or_chose_by_hand_releases_nothing(
+    home: Workspace, store: Store, project: Project, lead: User, gold: dict[str, str]
+) -> None:
+    ranker = Ranker(home, project.id)
+    ranker.refresh(store)
+    label_some(store, project, lead, gold, 30)
+    ranker.refresh(store)
+    before = store.queue.released(project.id)
+    last = ranker._asked[-1]
+    ids = {label.name: label.id for label in store.projects.labels(project.id)}
+    item = store.items.get(project.id, last)
+    assert item is not None
+    event = Event("by-hand-1", Kind.LABEL, last, (ids[gold[item.external_id]],))
+    assert labelling.sync(store, project, lead, "tab", events=[event], hold=[], want=0).refused == []
+    ranker.refresh(store)
+    assert store.queue.released(project.id) == before
+
+
+def test_a_report_says_what_the_rows_say_and_remembers_the_one_before(
+    home: Workspace, store: Store, project: Project, lead: User, gold: dict[str, str]
+) -> None:
+    project = projects.change_settings(store, project, {"target": 0.9, "audit_share": 0.4})
+    ranker, told = Ranker(home, project.id), []
+    assert not reporting.report_project(home, store, project, lambda *step: told.append(step))
+    for _ in range(3):
+        ranker.refresh(store)
+        label_some(store, project, lead, gold, 20)
+        ranker.refresh(store)
+        assert reporting.is_due(store, project, store.answers.labels(project.id))
+        assert reporting.report_project(home, store, project, lambda *step: told.append(step))
+    assert not reporting.is_due(store, project, store.answers.labels(project.id))
+    facts = status.lead_facts(store, project)
+    report = facts.report
+    assert report is not None
+    assert (report.labels, report.source, report.target, report.effort.labels) == (60, "test", 0.9, 60)
+    newest = facts.latest()
+    assert newest is not None
+    assert (report.curve[-1].value, report.curve[-1].low, report.curve[-1].n) == (newest.value, newest.low, newest.n)
+    assert [one.labels for one in report.history] == [20, 40, 60]
+    assert sum(row.answers for row in report.per_label) == 60
+    assert sum(row.predicted for row in report.per_label) == pytest.approx(facts.pool, abs=len(report.per_label))
+    assert report.held_back.judged == 160
+    assert {vote.name for vote in report.verdict.votes} >= {"kappa", "change", "forecast", "target", "budget"}
+    assert f"on {newest.n} test labels" in report.verdict.sentence
+    assert status.as_json(facts)["report"] == json.loads(json.dumps(frozen.plain(report)))
+    assert told[-1] == (3, 3, "The report is made")
+    store.reports.replace(project.id, Stored(60, 0, 0.0, '{"labels": 1}', "{}"))
+    assert status.lead_facts(store, project).report is None
+    assert reporting.report_project(home, store, project, lambda *step: None)

@@ -1,29 +1,30 @@
 """The fast tier: refit the head on all labels, score the pool, rewrite the queue, estimate quality. After every label.
 
 Must not load torch: it works on cached vectors. One Ranker lives in the worker per project and keeps only what a query over the
-database would rebuild.
+database would rebuild, and the order it last asked in.
+
+Audit items stay among what the selector ranks. One that it ranks before an item that people then got would have been asked by the model
+too, had chance not been first: it is *released*, and is a training label from then on. So the audit items that are left are a uniform
+sample of what the model has not asked for, and their labels are not lost to training (docs/estimates.md has what that is worth).
 """
 
 import time
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from annot import quality
 from annot.compute.scoring import PoolScorer
 from annot.encoders import EncoderId
 from annot.learners import head as heads
-from annot.loop import learning
+from annot.loop import judging, learning
+from annot.loop.drafting import Draft
 from annot.loop.encoding import cache_of, label_texts, serving_encoder
 from annot.loop.item_vectors import Index, Vectors
-from annot.loop.learning import predict
-from annot.loop.targets import Labelled, settle
-from annot.records import Answer, Check, Estimate, Kind, Label, Project, QueueRow, Ranking, Reason, Split
-from annot.selectors import Situation, select
+from annot.loop.targets import settle
+from annot.records import Answer, Check, Kind, Label, Project, QueueRow, Ranking, Reason, Split
 from annot.selectors.coldstart import zero_shot
 from annot.settings import ProjectSettings, Workspace
 from annot.store import Store
@@ -32,8 +33,7 @@ from annot.vectors import Rows, VectorCache, content_hash
 GUESSES = 5
 # While texts are being encoded the queue waits for so many more of them before it is rewritten for their sake alone.
 GROWTH = 0.02
-# A place in the pool, why it is asked, its score, and the probability of its draw.
-Place = tuple[int, Reason, float | None, float | None]
+CHOSEN_BY_MODEL = (Reason.UNCERTAIN, Reason.DIVERSE, Reason.RANDOM)
 
 
 class Ranker:
@@ -55,6 +55,7 @@ class Ranker:
         self._estimated: tuple[int, int, int] | None = None
         self._head: heads.Head | None = None
         self._twins: tuple[str, NDArray[np.int64]] | None = None
+        self._asked: list[int] = []
         self.missing = 0
         self.classes = 0
 
@@ -127,18 +128,20 @@ class Ranker:
         settings = ProjectSettings.parse(project.settings)
         labels = store.projects.labels(project.id)
         answers = list(store.answers.current(project.id))
-        labelled = settle(answers, labels, project.exclusive)
+        held = store.queue.held(project.id, time.time())
+        self._release(store, answers, held)
+        released = store.queue.released(project.id)
+        labelled = settle(answers, labels, project.exclusive, released)
         spent = sum(answer.kind is Kind.LABEL and answer.split is Split.POOL for answer in answers)
         pool = vectors[Split.POOL]
         self.classes = int((labelled.targets[labelled.train].sum(axis=0) > 0).sum())
         model = store.runs.get(project.published_run).number if project.published_run else 0
         rng = np.random.default_rng([settings.seed, last_event])
-        held = store.queue.held(project.id, time.time())
         waiting = np.array([item for item, _ in held], np.int64)
         left = len(pool.ids) - int((pool.places(np.union1d(labelled.items[~labelled.test], waiting)) >= 0).sum())
         if settings.rank_at_most:
             pool = pool.part(settings.rank_at_most, np.array([answer.item for answer in answers], np.int64), rng)
-        draft = Draft(pool, answers, labelled, held, settings, rng, left)
+        draft = Draft(pool, answers, labelled, held, settings, rng, len(released), left)
         situation = replace(draft.situation(project.exclusive), groups=self._groups(store, pool))
         method = learning.method_of(settings.self_training, project.exclusive)
         check = store.runs.newest_check(project.id, run=model > 0)
@@ -151,22 +154,33 @@ class Ranker:
         else:
             selector, situation = settings.selector, replace(situation, proba=learned.proba)
         guess = Guesser(labels, situation.proba)
+        picked, self._asked = draft.pick(situation, selector)
         rows = [
             QueueRow(int(pool.ids[place]), reason, value, chance, guess.at(place))
-            for place, reason, value, chance in draft.with_audit(draft.pick(situation, selector))
+            for place, reason, value, chance in draft.with_audit(picked)
         ]
         pseudo = 0 if learned is None else len(learned.pseudo)
         ranking = Ranking(0, model, spent, selector, time.perf_counter() - started, time.time(), pseudo)
         store.queue.rewrite(project.id, rows, ranking, last_event)
         judged = (last_event, model, len(vectors[Split.TEST].ids))
         if learned is not None and self._estimated != judged:
-            store.runs.note(project.id, estimate(learned.head, vectors, labelled, project.exclusive, spent=spent, model=model))
+            judge = judging.Judge(pool, learned, labelled, project.exclusive, len(vectors[Split.POOL].ids), settings.seed)
+            store.runs.note(project.id, judge.estimates(vectors[Split.TEST], spent=spent, model=model))
             self._estimated = judged
         if learned is not None and check_is_due(check, method, spent, model):
             found = learning.check(situation, method, settings.seed)
             if found is not None:
                 store.runs.note_check(project.id, replace(found, labels=spent, model=model, at=time.time()))
         return ranking
+
+    def _release(self, store: Store, answers: Sequence[Answer], held: Sequence[tuple[int, Reason]]) -> None:
+        """Release the audit items that stand before an item people have got since, in the order last asked in."""
+        got = {item for item, reason in held if reason in CHOSEN_BY_MODEL}
+        got |= {answer.item for answer in answers if answer.reason in CHOSEN_BY_MODEL}
+        last = max((place for place, item in enumerate(self._asked) if item in got), default=-1)
+        if passed := set(self._asked[: last + 1]) - got:
+            audit = {answer.item for answer in answers if answer.reason is Reason.AUDIT}
+            store.queue.release(self._project, sorted(passed & audit), time.time())
 
     def _groups(self, store: Store, pool: Vectors) -> NDArray[np.int64]:
         """Return the group (n,) of near-duplicates each item is in, named by its leader; -1 where it stands alone."""
@@ -191,80 +205,6 @@ def check_is_due(check: Check | None, method: str, spent: int, model: int) -> bo
     return check is None or check.method != method or abs(spent - check.labels) >= learning.CHECK_EVERY
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """One rewriting of the queue in the making. Places are indices into ``pool.ids``."""
-
-    pool: Vectors
-    answers: list[Answer]
-    labelled: Labelled
-    held: list[tuple[int, Reason]]
-    settings: ProjectSettings
-    rng: np.random.Generator
-    left: int  # items nobody has labelled or holds, also those outside ``pool`` where that is a part
-
-    def free(self, besides: Sequence[int] = ()) -> NDArray[np.int64]:
-        """Return the places of items that nobody has labelled and that are not ``besides`` those."""
-        taken = self.pool.places(np.concatenate([self.labelled.items[~self.labelled.test], np.array(besides, np.int64)]))
-        free = np.ones(len(self.pool.ids), bool)
-        free[taken[taken >= 0]] = False
-        return np.flatnonzero(free)
-
-    def unfinished(self) -> list[int]:
-        """Return the places of items that have fewer labels than the overlap asks for."""
-        if self.settings.overlap == 1:
-            return []
-        counts = Counter(answer.item for answer in self.answers if answer.kind is Kind.LABEL and answer.split is Split.POOL)
-        short = np.array([item for item, n in counts.items() if n < self.settings.overlap], np.int64)
-        return [int(place) for place in self.pool.places(short) if place >= 0]
-
-    def situation(self, exclusive: bool) -> Situation:
-        """Return what selectors and self-training methods may look at; audit items are not among the labelled."""
-        known = self.labelled.train & (self.pool.places(self.labelled.items) >= 0)
-        return Situation(
-            proba=None,
-            vectors=self.pool.matrix,
-            pool=self.free(),
-            labelled=self.pool.places(self.labelled.items[known]),
-            targets=self.labelled.targets[known],
-            rng=self.rng,
-            exclusive=exclusive,
-        )
-
-    def pick(self, situation: Situation, selector: str) -> list[Place]:
-        """Return the queue without its audit items: unfinished items first, then what the selector chose."""
-        picked = select(selector, situation, self.settings.queue_size)
-        rows: list[Place] = [(place, Reason.RECHECK, None, None) for place in self.unfinished()]
-        return rows + [(int(place), picked.reason, float(value), None) for place, value in zip(picked.indices, picked.scores, strict=True)]
-
-    def with_audit(self, picked: list[Place]) -> list[Place]:
-        """Weave uniformly drawn audit items in, so that their share of everything asked stays at the setting."""
-        asked = [answer.reason for answer in self.answers if answer.kind is Kind.LABEL and answer.split is Split.POOL]
-        asked = [reason for reason in asked if reason not in (Reason.IMPORTED, Reason.TWIN)] + [reason for _, reason in self.held]
-        before, audits = len(asked), asked.count(Reason.AUDIT)
-        eligible = self.free(besides=[item for item, _ in self.held])
-        # More than can be due, as those that were picked anyway are passed over.
-        drawn = iter(self.rng.choice(eligible, min(len(eligible), 2 * self.settings.queue_size), replace=False).tolist())
-        chance = 1 / self.left if len(eligible) else None
-        rows: list[Place] = []
-        used: set[int] = set()
-        waiting = iter(picked)
-        while len(rows) < self.settings.queue_size:
-            due = audits + 1 <= self.settings.audit_share * (before + len(rows) + 1) + 1e-9
-            place = next((one for one in drawn if one not in used), None) if due else None
-            row = (
-                (int(place), Reason.AUDIT, None, chance)
-                if place is not None
-                else next((one for one in waiting if one[0] not in used), None)
-            )
-            if row is None:
-                break
-            audits += row[1] is Reason.AUDIT
-            used.add(row[0])
-            rows.append(row)
-        return rows
-
-
 class Guesser:
     """The model's most likely labels of an item, for the panel."""
 
@@ -277,20 +217,3 @@ class Guesser:
             return ()
         best = np.argsort(-self._proba[place], kind="stable")[:GUESSES]
         return tuple((self._ids[column], round(float(self._proba[place, column]), 4)) for column in best)
-
-
-def estimate(
-    head: heads.Head, vectors: dict[Split, Vectors], labelled: Labelled, exclusive: bool, *, spent: int, model: int
-) -> list[Estimate]:
-    """Estimate accuracy and macro-F1 from the audit labels and from the test split, each where there are any."""
-    found: list[Estimate] = []
-    for source, mask, where in (("audit", labelled.audit & ~labelled.test, Split.POOL), ("test", labelled.test, Split.TEST)):
-        use = mask.copy()
-        use[mask] = vectors[where].places(labelled.items[mask]) >= 0
-        if not use.any():
-            continue
-        truth = labelled.targets[use]
-        predicted = predict(head.proba(vectors[where].of(labelled.items[use])), exclusive)
-        for metric, interval in (("accuracy", quality.accuracy(truth, predicted)), ("macro_f1", quality.macro_f1(truth, predicted))):
-            found.append(Estimate(spent, source, metric, interval.value, interval.low, interval.high, interval.n, model, time.time()))
-    return found

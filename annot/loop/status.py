@@ -3,13 +3,17 @@
 Must not compute quality: the ranker stored the estimates when it fitted the head. The Lead page and ``stats --json`` show the same facts.
 """
 
+import math
 import time
 from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from annot import frozen
 from annot.loop import learning
 from annot.loop.labelling import Staleness, staleness
+from annot.loop.report import Report, earlier
+from annot.quality.effort import DAY_S
 from annot.records import Check, Estimate, Job, JobState, Kind, Label, Project, Reason, Relation, Run, Split
 from annot.settings import ProjectSettings
 from annot.store import Store
@@ -37,7 +41,8 @@ class SelfTraining:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the lead sees. ``flags`` are (item id, text, annotator, note), newest first."""
+    """What the lead sees. ``flags`` are (item id, text, annotator, note), newest first; ``report`` is None before the first one, and
+    may be some labels old."""
 
     project: Project
     labels: list[Label]
@@ -56,6 +61,8 @@ class Facts:
     worker: WorkerHealth
     self_training: SelfTraining
     flags: list[tuple[int, str, str, str]]
+    report: Report | None
+    settings: ProjectSettings
 
     @property
     def shown_source(self) -> str:
@@ -93,6 +100,8 @@ def lead_facts(store: Store, project: Project) -> Facts:
             worker=worker_health(store),
             self_training=_self_training(store, project),
             flags=store.answers.flags(project.id),
+            report=earlier(store.reports.newest(project.id))[0],
+            settings=ProjectSettings.parse(project.settings),
         )
 
 
@@ -170,6 +179,7 @@ def as_json(facts: Facts) -> dict[str, Any]:
         "jobs": [asdict(job) for job in facts.jobs if job.state in (JobState.QUEUED, JobState.RUNNING, JobState.FAILED)],
         "worker": asdict(facts.worker),
         "self_training": asdict(facts.self_training),
+        "report": frozen.plain(facts.report),
     }
 
 
@@ -179,6 +189,8 @@ def in_words(facts: Facts) -> list[str]:
     for source, name in (("test", "test split"), ("audit", "audit items")):
         if point := facts.latest(source=source):
             lines.append(f"accuracy on the {name}: {point.value:.3f} (90 % interval {point.low:.3f} to {point.high:.3f}, {point.n} items)")
+    if facts.report:
+        lines += in_report(facts.report, facts.settings)
     if facts.ranking:
         lines.append(f"ranked by model {facts.ranking.model}, {facts.ranking.behind} labels ago")
     if facts.ranked_from:
@@ -187,3 +199,52 @@ def in_words(facts: Facts) -> list[str]:
     for run in facts.runs[-3:]:
         lines.append(f"run {run.number} at {run.labels} labels: {run.state}{f' ({run.error})' if run.error else ''}")
     return [*lines, facts.worker.words]
+
+
+def in_report(report: Report, settings: ProjectSettings) -> list[str]:
+    """Return the report's sentences, the verdict first: what the page, the terminal and the handout say alike."""
+    lines = [report.verdict.sentence, *report.verdict.advice]
+    if report.forecast is not None and report.target is not None:
+        lines.append(f"{report.metric.replace('_f1', '-F1')} {100 * report.target:g} %: {report.forecast.sentence}")
+    if report.shadow is not None:
+        lines.append(report.shadow.words)
+    if work := effort_words(report, settings):
+        lines.append(work)
+    return lines
+
+
+def ahead_words(report: Report, settings: ProjectSettings, people: int, now: float) -> list[str]:
+    """Say what the target takes: labels with their band, hours and money, hours each of so many ``people``, and a date at the pace."""
+    ahead = report.forecast
+    if report.target is None or ahead is None:
+        return []
+    goal = f"{report.metric.replace('_f1', '-F1')} of {100 * report.target:g} %"
+    lines = [f"For {goal}: {ahead.sentence}."]
+    work = report.effort
+    if ahead.withheld or ahead.labels is None or not math.isfinite(ahead.labels.median) or not work.per_hour or not work.per_day:
+        return lines
+    more = ahead.labels.median - report.labels
+    if more <= 0:
+        return lines
+    hours = more / work.per_hour
+    cost = f", {money(hours * settings.hourly_rate, settings)}" if settings.hourly_rate else ""
+    each = f", {hours / people:.1f} for each of {people}" if people > 1 else ""
+    lines.append(f"That is {more:,.0f} more labels: {hours:.1f} hours{cost}{each}.")
+    pace = work.per_day * people / max(1, work.people)
+    last = time.strftime("%d %B %Y", time.localtime(now + more / pace * DAY_S))
+    lines.append(f"At {pace:,.0f} labels a day it is reached about {last}.")
+    return lines
+
+
+def effort_words(report: Report, settings: ProjectSettings) -> str:
+    """Say what the labels took so far, in hours, money and seconds a label; empty where no time is known."""
+    work = report.effort
+    if work.seconds is None or work.per_hour is None:
+        return ""
+    cost = f", {money(work.cost(settings.hourly_rate), settings)}" if settings.hourly_rate else ""
+    pace = f"{work.seconds:.0f} seconds each in the median, {work.per_hour:.0f} an hour"
+    return f"{work.labels:,} labels took {work.hours:.1f} hours{cost}: {pace}"
+
+
+def money(amount: float, settings: ProjectSettings) -> str:
+    return f"{settings.currency}{amount:,.0f}" if amount >= 100 else f"{settings.currency}{amount:,.2f}"

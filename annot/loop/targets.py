@@ -3,7 +3,7 @@
 Pure functions over records. Must not read the store: the caller brings the answers.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +19,7 @@ class Labelled:
 
     items: NDArray[np.int64]  # (n,) item ids
     targets: NDArray[np.float32]  # (n, k) 1 where the label was given; a tree's ancestors are implied, not repeated
-    audit: NDArray[np.bool_]  # (n,) drawn uniformly, so never trained on
+    audit: NDArray[np.bool_]  # (n,) drawn uniformly and not released, so never trained on
     test: NDArray[np.bool_]  # (n,) of the test split
 
     def __len__(self) -> int:
@@ -30,8 +30,11 @@ class Labelled:
         return ~self.audit & ~self.test
 
 
-def settle(answers: Iterable[Answer], labels: Sequence[Label], exclusive: bool) -> Labelled:
-    """Settle each item by majority of its annotators (a tie goes to the newest answer); only "is" answers count."""
+def settle(answers: Iterable[Answer], labels: Sequence[Label], exclusive: bool, released: Set[int] = frozenset()) -> Labelled:
+    """Settle each item by majority of its annotators (a tie goes to the newest answer); only "is" answers count.
+
+    ``released`` are the audit items the model asked for itself (see ``ranking``): training labels like others.
+    """
     column = {label.id: place for place, label in enumerate(labels)}
     votes: dict[int, list[Answer]] = {}
     for answer in answers:
@@ -44,7 +47,7 @@ def settle(answers: Iterable[Answer], labels: Sequence[Label], exclusive: bool) 
     return Labelled(
         np.fromiter(votes, np.int64, len(votes)),
         targets,
-        np.array([any(answer.reason is Reason.AUDIT for answer in cast) for cast in votes.values()], bool),
+        np.array([item not in released and any(answer.reason is Reason.AUDIT for answer in cast) for item, cast in votes.items()], bool),
         np.array([cast[0].split is Split.TEST for cast in votes.values()], bool),
     )
 

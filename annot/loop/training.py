@@ -60,7 +60,7 @@ def perform_run(workspace: Workspace, store: Store, project: Project, tell: Prog
     labels = store.projects.labels(project.id)
     answers = list(store.answers.current(project.id))
     spent = sum(answer.kind is Kind.LABEL and answer.split is Split.POOL for answer in answers)
-    labelled = settle(answers, labels, project.exclusive)
+    labelled = settle(answers, labels, project.exclusive, store.queue.released(project.id))
     run = store.runs.start(project.id, spent, time.time())
     started = time.perf_counter()
     try:

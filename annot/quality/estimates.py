@@ -25,15 +25,21 @@ class Interval:
     n: int
 
 
-def wilson(right: int, n: int, level: float = LEVEL) -> Interval:
-    """Return the share right of n with its Wilson score interval (Wilson 1927, JASA 22). n = 0 gives the whole range."""
-    if n == 0:
+def wilson(right: float, n: float, level: float = LEVEL, freedom: float | None = None) -> Interval:
+    """Return the share right of n with its Wilson score interval (Wilson 1927, JASA 22). n = 0 gives the whole range.
+
+    Where ``n`` was estimated, ``freedom`` is the number of degrees of freedom of that, and Student's quantile takes the normal one's
+    place (Abramowitz and Stegun 1964, 26.7.5).
+    """
+    if n <= 0:
         return Interval(0.0, 0.0, 1.0, 0)
     z = NormalDist().inv_cdf(0.5 + level / 2)
+    if freedom is not None and freedom > 0:
+        z += (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
     share = right / n
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return Interval(share, max(0.0, float(centre - half)), min(1.0, float(centre + half)), n)
+    return Interval(share, max(0.0, float(centre - half)), min(1.0, float(centre + half)), int(n))
 
 
 def accuracy(truth: Matrix, predicted: Matrix) -> Interval:

@@ -15,6 +15,7 @@ from annot.store.items import Items
 from annot.store.jobs import Jobs
 from annot.store.projects import Projects
 from annot.store.queue import Queue
+from annot.store.reports import Reports
 from annot.store.runs import Runs
 from annot.store.twins import Twins
 
@@ -33,6 +34,7 @@ class Store:
         self.queue = Queue(self._database)
         self.jobs = Jobs(self._database)
         self.runs = Runs(self._database)
+        self.reports = Reports(self._database)
         self.twins = Twins(self._database)
 
     @contextmanager

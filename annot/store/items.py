@@ -198,6 +198,21 @@ class Items:
         ):
             yield row[0], row[1]
 
+    def newest_import_from(self, project: int) -> int | None:
+        """Return the id from which on items came by the newest finished import that brought some, None where there was one or none.
+
+        Goes through the project's items of that import: not for a page.
+        """
+        rows = self._db.rows(
+            "SELECT id FROM imports WHERE project_id = ? AND state = 'done' AND pool > 0 ORDER BY id DESC LIMIT 2", (project,)
+        )
+        if len(rows) < 2:
+            return None
+        first = self._db.scalar(
+            "SELECT min(id) FROM items WHERE project_id = ? AND split = 'pool' AND import_id = ?", (project, rows[0]["id"])
+        )
+        return None if first is None else int(first)
+
     def newest_id(self, project: int, split: Split) -> int:
         sql = f"SELECT max(id) FROM items WHERE project_id = :project AND split = :split AND id <= {SEEN_TO}"
         return int(self._db.scalar(sql, {"project": project, "split": split}) or 0)

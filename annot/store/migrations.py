@@ -195,7 +195,26 @@ DROP INDEX items_importing;
 """
 
 
+REPORTS = """
+-- Audit items the model asked for itself: from then on they are training labels.
+CREATE TABLE released (
+    project_id INTEGER NOT NULL REFERENCES projects(id), item_id INTEGER NOT NULL REFERENCES items(id), at REAL NOT NULL,
+    PRIMARY KEY (project_id, item_id)
+) WITHOUT ROWID;
+-- What the lead's page shows besides the curve, one report a project; memory is what only the next report needs.
+CREATE TABLE reports (
+    project_id INTEGER PRIMARY KEY REFERENCES projects(id), labels INTEGER NOT NULL, model INTEGER NOT NULL, at REAL NOT NULL,
+    facts TEXT NOT NULL, memory TEXT NOT NULL
+);
+"""
+
+
 @migrations()
 def m005_items_become_visible_by_a_mark(db: Database) -> None:
     # Rewriting every item at the end of an import kept annotators waiting for seconds, and was a fifth of its work.
     _each_statement(db, OUT_OF_SIGHT)
+
+
+@migrations()
+def m006_reports_and_released_audit_items(db: Database) -> None:
+    _each_statement(db, REPORTS)

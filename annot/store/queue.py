@@ -65,6 +65,13 @@ class Queue:
                 ],
             )
 
+    def release(self, project: int, items: Sequence[int], now: float) -> None:
+        """Note that the model asked for these audit items itself, so that they are training labels from now on."""
+        self._db.executemany("INSERT OR IGNORE INTO released VALUES (?, ?, ?)", [(project, item, now) for item in items])
+
+    def released(self, project: int) -> frozenset[int]:
+        return frozenset(row["item_id"] for row in self._db.rows("SELECT item_id FROM released WHERE project_id = ?", (project,)))
+
     def ranking(self, project: int) -> tuple[Ranking, int] | None:
         """Return the newest stamp and the last event it knew of."""
         row = self._db.row("SELECT * FROM rankings WHERE project_id = ? ORDER BY id DESC LIMIT 1", (project,))

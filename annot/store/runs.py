@@ -9,6 +9,13 @@ from typing import Any
 from annot.records import Check, Estimate, Run, RunState
 from annot.store.database import Database
 
+THINNED = 0.01
+NEWEST = "SELECT {} FROM estimates WHERE project_id = :project AND source = :source AND metric = :metric ORDER BY id DESC LIMIT {}"
+THIN = f"""
+DELETE FROM estimates WHERE id = ({NEWEST.format("id", "1")}) AND model = :model
+AND labels - coalesce(({NEWEST.format("labels", "1 OFFSET 1")}), -1000000) < {THINNED} * labels
+"""
+
 
 class Runs:
     def __init__(self, database: Database) -> None:
@@ -46,8 +53,11 @@ class Runs:
         return [_run(row) for row in self._db.rows("SELECT * FROM runs WHERE state = 'running'")]
 
     def note(self, project: int, estimates: Sequence[Estimate]) -> None:
+        """Add curve points. One of the same model within THINNED of the labels of the point before it gives way to its successor, so that
+        a curve of many labels is still read at once."""
         with self._db.immediate():
             for one in estimates:
+                self._db.execute(THIN, {"project": project, "source": one.source, "metric": one.metric, "model": one.model})
                 self._db.insert(
                     "estimates",
                     project_id=project,

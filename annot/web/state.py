@@ -1,5 +1,7 @@
 """The names of all session-state keys, once. Must not hold state itself."""
 
+LEAD_ACROSS = "lead.across"
+LEAD_PEOPLE = "lead.people"
 PROJECT = "project.chosen"
 DATA_SEARCH = "data.search"
 DATA_UPLOAD = "data.upload"

@@ -1,0 +1,104 @@
+"""One rewriting of the queue: what nobody has labelled, in the selector's order, with audit items woven in.
+
+Must not read or write the store, nor fit anything.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from annot.loop.item_vectors import Vectors
+from annot.loop.targets import Labelled
+from annot.records import Answer, Kind, Reason, Split
+from annot.selectors import Situation, select
+from annot.settings import ProjectSettings
+
+# A place in the pool, why it is asked, its score, and the probability of its draw.
+Place = tuple[int, Reason, float | None, float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One rewriting of the queue in the making. Places are indices into ``pool.ids``."""
+
+    pool: Vectors
+    answers: list[Answer]
+    labelled: Labelled
+    held: list[tuple[int, Reason]]
+    settings: ProjectSettings
+    rng: np.random.Generator
+    released: int  # audit items that became training labels, so that others are drawn in their place
+    left: int  # items nobody has labelled or holds, also those outside ``pool`` where that is a part
+
+    def free(self, besides: Sequence[int] = ()) -> NDArray[np.int64]:
+        """Return the places of items that nobody has labelled and that are not ``besides`` those."""
+        taken = self.pool.places(np.concatenate([self.labelled.items[~self.labelled.test], np.array(besides, np.int64)]))
+        free = np.ones(len(self.pool.ids), bool)
+        free[taken[taken >= 0]] = False
+        return np.flatnonzero(free)
+
+    def unfinished(self) -> list[int]:
+        """Return the places of items that have fewer labels than the overlap asks for."""
+        if self.settings.overlap == 1:
+            return []
+        counts = Counter(answer.item for answer in self.answers if answer.kind is Kind.LABEL and answer.split is Split.POOL)
+        short = np.array([item for item, n in counts.items() if n < self.settings.overlap], np.int64)
+        return [int(place) for place in self.pool.places(short) if place >= 0]
+
+    def situation(self, exclusive: bool) -> Situation:
+        """Return what selectors and self-training methods may look at; audit items are not among the labelled."""
+        known = self.labelled.train & (self.pool.places(self.labelled.items) >= 0)
+        return Situation(
+            proba=None,
+            vectors=self.pool.matrix,
+            pool=self.free(),
+            labelled=self.pool.places(self.labelled.items[known]),
+            targets=self.labelled.targets[known],
+            rng=self.rng,
+            exclusive=exclusive,
+        )
+
+    def pick(self, situation: Situation, selector: str) -> tuple[list[Place], list[int]]:
+        """Return the queue without its audit items, unfinished items first, then what the selector chose; and the selector's order as
+        item ids, in which audit items that have their label stand where they would be asked, and nothing that somebody holds."""
+        audit = self.pool.places(self.labelled.items[self.labelled.audit & ~self.labelled.test])
+        audit = audit[audit >= 0]
+        wanted = replace(situation, pool=np.union1d(situation.pool, audit))
+        picked = select(selector, wanted, self.settings.queue_size + len(audit))
+        rows: list[Place] = [(place, Reason.RECHECK, None, None) for place in self.unfinished()]
+        there, holds = ~np.isin(picked.indices, audit), {item for item, _ in self.held}
+        rows += [
+            (int(place), picked.reason, float(value), None)
+            for place, value in zip(picked.indices[there], picked.scores[there], strict=True)
+        ]
+        return rows[: self.settings.queue_size], [item for item in self.pool.ids[picked.indices].tolist() if item not in holds]
+
+    def with_audit(self, picked: list[Place]) -> list[Place]:
+        """Weave uniformly drawn audit items in, so that their share of everything asked stays at the setting, released ones not counted."""
+        asked = [answer.reason for answer in self.answers if answer.kind is Kind.LABEL and answer.split is Split.POOL]
+        asked = [reason for reason in asked if reason not in (Reason.IMPORTED, Reason.TWIN)] + [reason for _, reason in self.held]
+        before, audits = len(asked), asked.count(Reason.AUDIT) - self.released
+        eligible = self.free(besides=[item for item, _ in self.held])
+        # More than can be due, as those that were picked anyway are passed over.
+        drawn = iter(self.rng.choice(eligible, min(len(eligible), 2 * self.settings.queue_size), replace=False).tolist())
+        chance = 1 / self.left if len(eligible) else None
+        rows: list[Place] = []
+        used: set[int] = set()
+        waiting = iter(picked)
+        while len(rows) < self.settings.queue_size:
+            due = audits + 1 <= self.settings.audit_share * (before + len(rows) + 1) + 1e-9
+            place = next((one for one in drawn if one not in used), None) if due else None
+            row = (
+                (int(place), Reason.AUDIT, None, chance)
+                if place is not None
+                else next((one for one in waiting if one[0] not in used), None)
+            )
+            if row is None:
+                break
+            audits += row[1] is Reason.AUDIT
+            used.add(row[0])
+            rows.append(row)
+        return rows

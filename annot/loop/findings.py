@@ -1,0 +1,103 @@
+"""What holds a model back, found in a project as it is: confusions, scarce labels, texts passed over, drift, calibration, and advice.
+
+Must not estimate quality or decide whether to go on.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from annot.loop.look import Look
+from annot.loop.report import Confused, Drifted, HeldBack
+from annot.quality.calibration import calibration
+from annot.quality.confusion import confusion, recalls
+from annot.quality.diagnosis import Disagreement, Scarce, Skips, advice, skips, too_few
+from annot.quality.drift import drift
+from annot.records import Answer, Kind, Reason, Relation, Split
+
+PAIRS = 12
+
+
+def find_held_back(look: Look) -> HeldBack:
+    judged = look.judged
+    found = confusion(judged.truth, judged.predicted(look.project.exclusive), judged.items.tolist())
+    words = found.words(look.names, len(found.pairs))
+    told = calibration(judged.truth, np.clip(judged.proba, 0, 1), look.settings.seed)
+    passed = passed_over(look)
+    return HeldBack(
+        confusion=tuple(Confused(line, _texts(look, pair.items)) for line, pair in zip(words[:PAIRS], found.pairs[:PAIRS], strict=True)),
+        judged=found.n,
+        scarce=tuple((one.words(look.names), one) for one in _scarce(look)),
+        skips=passed,
+        skip_words=tuple(passed.words(look.names)),
+        drift=find_drift(look),
+        calibration=told,
+        calibration_words=told.words(),
+    )
+
+
+def hints(look: Look) -> tuple[str, ...]:
+    judged = look.judged
+    said = judged.predicted(look.project.exclusive)
+    found = confusion(judged.truth, said, judged.items.tolist())
+    apart = disagreements(look.answers, [label for label, _ in look.labels])
+    return advice(recalls(judged.truth, said), _scarce(look), found, look.names, apart)
+
+
+def _scarce(look: Look) -> tuple[Scarce, ...]:
+    trained = look.draft.labelled.targets[look.draft.labelled.train].sum(axis=0).astype(np.int64)
+    return too_few(trained, look.predicted.sum(axis=0).astype(np.int64))
+
+
+def passed_over(look: Look) -> Skips:
+    flagged = {item for item, *_ in look.store.answers.flags(look.project.id, limit=1000)}
+    shown: dict[int, bool] = {}
+    for answer in look.answers:
+        if answer.split is Split.POOL and answer.reason is not Reason.IMPORTED:
+            shown[answer.item] = shown.get(answer.item, False) or answer.kind is Kind.SKIP or answer.item in flagged
+    shown |= dict.fromkeys(flagged - set(shown), True)
+    items = np.array(sorted(shown), np.int64)
+    places = look.draft.pool.places(items)
+    top = np.where(places >= 0, look.learned.proba[np.maximum(places, 0)].argmax(axis=1), -1) if len(items) else np.empty(0, np.int64)
+    return skips(top, np.array([shown[int(one)] for one in items], bool), items.tolist())
+
+
+def find_drift(look: Look) -> tuple[Drifted, ...]:
+    """Compare the newest import with what was there before, where there were several."""
+    first = look.store.items.newest_import_from(look.project.id)
+    ids, matrix = look.plain.ids, look.plain.matrix
+    if first is None or not len(ids):
+        return ()
+    new = ids >= first
+    old, fresh = np.flatnonzero(~new), np.flatnonzero(new)
+    if not len(old) or not len(fresh):
+        return ()
+    rng = np.random.default_rng(look.settings.seed)
+    old, fresh = (np.sort(rng.choice(one, min(len(one), 2_000), replace=False)) for one in (old, fresh))
+    found = drift(np.asarray(matrix[old], np.float32), np.asarray(matrix[fresh], np.float32), ids[fresh].tolist(), look.settings.seed)
+    words = found.words("the texts imported last", "those that were there before")
+    return (Drifted(words, found.found, _texts(look, found.typical) if found.found else ()),)
+
+
+def _texts(look: Look, items: Sequence[int]) -> tuple[tuple[int, str], ...]:
+    return tuple(zip(items, (text[:500] for text in look.store.items.texts(list(items))), strict=True))
+
+
+def disagreements(answers: Sequence[Answer], labels: Sequence[int]) -> tuple[Disagreement, ...]:
+    """Return for each pair of ``labels`` (by place) how often several people chose differently between them."""
+    by_item: dict[int, dict[str, set[int]]] = {}
+    for answer in answers:
+        if answer.kind is Kind.LABEL and answer.relation is Relation.IS:
+            by_item.setdefault(answer.item, {})[answer.user] = set(answer.labels)
+    column = {label: at for at, label in enumerate(labels)}
+    several = [set.union(*people.values()) for people in by_item.values() if len(people) > 1]
+    used = np.zeros((len(several), len(labels)), np.int64)
+    for row, given in enumerate(several):
+        used[row, [column[label] for label in given if label in column]] = 1
+    both, own = used.T @ used, used.sum(axis=0)
+    return tuple(
+        Disagreement(one, other, int(both[one, other]), int(own[one] + own[other] - both[one, other]))
+        for one in range(len(labels))
+        for other in range(one + 1, len(labels))
+        if own[one] + own[other] > 0
+    )

@@ -1,0 +1,196 @@
+"""Making a project's report: a background job, as it learns a head, replays labels and draws curves for some seconds.
+
+Must not decide what is asked or published: what it says is read by people only. Quality rests on the test split where there is one,
+else on audit items.
+"""
+
+import math
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+import numpy as np
+
+from annot import frozen, quality
+from annot.loop import smalltext_stopping
+from annot.loop.encoding import Progress
+from annot.loop.findings import find_held_back, hints
+from annot.loop.look import Look
+from annot.loop.report import Curve, LabelRow, Memory, Milestone, Report, earlier
+from annot.loop.shadow import Material, Shadow, shadow
+from annot.quality import effort as efforts
+from annot.quality.effort import Effort
+from annot.quality.forecast import CurvePoint, Forecast, Range, forecast
+from annot.quality.stopping import Verdict, verdict
+from annot.quality.votes import Band, Checkpoint, Facts
+from annot.records import Project, Relation, Split
+from annot.settings import Workspace
+from annot.store import Store
+from annot.store.reports import Stored
+
+# New labels after which a report is made again: so many, or so large a share of the labels there are. It takes some 7 s of one core.
+EVERY, EVERY_SHARE = 20, 0.05
+STOP_SET, CHECKPOINTS = 500, 8
+# The curve is thinned to so many points, and so many earlier reports are remembered.
+POINTS, MILESTONES = 150, 40
+# How far ahead a forecast looks: so many times the labels there are, and so many more at least.
+AHEAD, AHEAD_AT_LEAST = 4, 500
+HALF_INTERVAL = 1.645
+
+T = TypeVar("T")
+
+
+def is_due(store: Store, project: Project, spent: int) -> bool:
+    """Tell whether labels have come, or the model changed, since the newest report."""
+    last = store.reports.newest(project.id)
+    model = project.published_run or 0
+    return last is None or last.model != model or abs(spent - last.labels) >= max(EVERY, EVERY_SHARE * last.labels)
+
+
+def report_project(workspace: Workspace, store: Store, project: Project, tell: Progress) -> bool:
+    """Make the project's report and keep it; False where no model can be made of the labels yet."""
+    started = time.perf_counter()
+    tell(0, 3, "Judging the model")
+    before, memory = earlier(store.reports.newest(project.id))
+    look = Look.at(workspace, store, project)
+    if look is None:
+        return False
+    memory = remember(look, memory)
+    tell(1, 3, "Comparing with random labelling")
+    beside = compare_with_random(look)
+    tell(2, 3, "Looking ahead")
+    report = replace(assemble(look, before, memory, beside), seconds=round(time.perf_counter() - started, 2))
+    store.reports.replace(
+        project.id, Stored(report.labels, project.published_run or 0, report.at, frozen.freeze(report), frozen.freeze(memory))
+    )
+    tell(3, 3, "The report is made")
+    return True
+
+
+def compare_with_random(look: Look) -> Shadow:
+    labelled, plain = look.draft.labelled, look.plain
+    places = plain.places(labelled.items)
+    mine = ~labelled.test & (places >= 0)
+    free = np.setdiff1d(np.arange(len(plain.ids)), places[mine])
+    arms = Material(plain.matrix, free, places[mine], labelled.targets[mine], labelled.audit[mine], look.project.exclusive)
+    return shadow(replace(arms, selector=look.settings.selector), look.settings.seed)
+
+
+def remember(look: Look, before: Memory) -> Memory:
+    """Return the memory with what this model takes the stop set for, as one checkpoint more."""
+    ids = tuple(label for label, _ in look.labels)
+    items, kept = before.items, before.checkpoints
+    places = look.draft.pool.places(np.array(items, np.int64))
+    if ids != before.labels or not len(items) or (places < 0).any():
+        items = tuple(sorted(look.draft.rng.choice(look.draft.pool.ids, min(STOP_SET, len(look.draft.pool.ids)), replace=False).tolist()))
+        places, kept = look.draft.pool.places(np.array(items, np.int64)), ()
+    top = tuple(ids[column] for column in look.learned.proba[places].argmax(axis=1))
+    kept = tuple(one for one in kept if one[0] < look.spent)
+    return Memory(items, ids, (*kept, (look.spent, top))[-CHECKPOINTS:])
+
+
+def assemble(look: Look, before: Report | None, memory: Memory, beside: Shadow) -> Report:
+    judged = look.judged
+    per_label = judge_labels(look)
+    metric, curve = measured_curve(look, judged.source)
+    ahead = look_ahead(look, curve)
+    work = efforts.effort(look.answered)
+    f1 = tuple((row.label, row.f1.value, row.f1.low, row.f1.high) for row in per_label)
+    passed = tuple(one for one in before.history if one.labels < look.spent) if before else ()
+    history = _thinned((*passed, Milestone(look.spent, work.hours, look.model, f1)), MILESTONES)
+    return Report(
+        labels=look.spent,
+        at=time.time(),
+        model=look.model,
+        source=judged.source,
+        metric=metric,
+        target=look.settings.target or None,
+        released=len(look.store.queue.released(look.project.id)),
+        audit=int((look.draft.labelled.audit & ~look.draft.labelled.test).sum()),
+        curve=curve,
+        per_label=per_label,
+        history=tuple(history),
+        effort=work,
+        forecast=ahead,
+        shadow=beside,
+        verdict=weigh(look, metric, curve, ahead, work, memory),
+        held_back=find_held_back(look),
+        seconds=0.0,
+    )
+
+
+def judge_labels(look: Look) -> tuple[LabelRow, ...]:
+    found = quality.label_quality(look.judged.sample, seed=look.settings.seed)
+    given = Counter(
+        label for answer in look.answers if answer.split is Split.POOL and answer.relation is Relation.IS for label in answer.labels
+    )
+    share = look.predicted.mean(axis=0) * look.whole
+    return tuple(
+        LabelRow(label, name, given[label], round(float(share[at])), found.precision[at], found.recall[at], found.f1[at])
+        for at, (label, name) in enumerate(look.labels)
+    )
+
+
+def measured_curve(look: Look, source: str) -> tuple[str, tuple[Curve, ...]]:
+    """Return the metric the lead asks for, accuracy where there is none such, and its curve with hours."""
+    known = look.store.runs.estimates(look.project.id, source)
+    metric = look.settings.target_metric if any(one.metric == look.settings.target_metric for one in known) else "accuracy"
+    newest = {one.labels: one for one in known if one.metric == metric and one.labels <= look.spent}
+    points = _thinned([newest[labels] for labels in sorted(newest)], POINTS)
+    hours = efforts.hours_at([one.labels for one in points], look.answered)
+    return metric, tuple(
+        Curve(one.labels, spent, one.value, one.low, one.high, one.n, one.model) for one, spent in zip(points, hours, strict=True)
+    )
+
+
+def look_ahead(look: Look, curve: Sequence[Curve]) -> Forecast | None:
+    points = [CurvePoint(one.labels, one.value, (one.high - one.low) / (2 * HALF_INTERVAL)) for one in curve if one.labels > 0]
+    horizon = min(max(AHEAD * look.spent, look.spent + AHEAD_AT_LEAST), look.whole)
+    if not points or horizon <= points[-1].labels:
+        return None
+    return forecast(points, look.settings.target or 1.0, horizon, look.settings.seed, same_items=False)
+
+
+def weigh(look: Look, metric: str, curve: Sequence[Curve], ahead: Forecast | None, work: Effort, memory: Memory) -> Verdict:
+    columns = {label: at for at, (label, _) in enumerate(look.labels)}
+    checkpoints = [Checkpoint(labels, np.array([columns[one] for one in top], np.int16)) for labels, top in memory.checkpoints]
+    stop_set = look.draft.pool.places(np.array(memory.items, np.int64))
+    votes = smalltext_stopping.criteria(checkpoints, len(look.labels), look.learned.proba[stop_set], look.project.exclusive)
+    newest = curve[-1] if curve else None
+    told = ahead if ahead is not None and not ahead.withheld else None
+    facts = Facts(
+        estimate=None if newest is None else quality.Interval(newest.value, newest.low, newest.high, newest.n),
+        target=look.settings.target or None,
+        gain_per_hour=_gain(told, work.per_hour),
+        min_gain=look.settings.min_gain,
+        to_target=None if told is None or told.labels is None or not look.settings.target else _band(told.labels, look.spent),
+        asymptote=None if told is None or told.asymptote is None else _band(told.asymptote),
+        labels_per_hour=work.per_hour,
+        left=look.whole - len(look.draft.labelled.items[~look.draft.labelled.test]),
+        metric=metric.replace("_f1", "-F1"),
+        source=look.judged.source,
+    )
+    return verdict(votes, facts, hints(look))
+
+
+def _thinned(rows: Sequence[T], most: int) -> list[T]:
+    if len(rows) <= most:
+        return list(rows)
+    return [rows[place] for place in np.unique(np.linspace(0, len(rows) - 1, most).round().astype(int))]
+
+
+def _gain(told: Forecast | None, per_hour: float | None) -> float | None:
+    """Return the quality the next hour of labelling is expected to add."""
+    if told is None or not told.band or not per_hour:
+        return None
+    first, last = told.band[0], told.band[-1]
+    later = told.at(min(first.labels + per_hour, last.labels)).median
+    hours = min(per_hour, last.labels - first.labels) / per_hour
+    return (later - first.quality.median) / hours if hours > 0 else None
+
+
+def _band(found: Range, spent: int = 0) -> Band:
+    """Return the range less what is spent, infinite bounds as they are."""
+    return Band(*(max(0.0, bound - spent) if math.isfinite(bound) else bound for bound in (found.low, found.median, found.high)))

@@ -1,0 +1,68 @@
+"""The Lead page: the verdict, quality against budget, what is ahead, what holds the model back. Draws facts, computes none."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from annot import handout
+from annot.errors import AnnotError
+from annot.loop import accounts, status
+from annot.records import Project, User
+from annot.settings import workspace
+from annot.store import Store
+from annot.web.api import token_of
+from annot.web.pages.lead import background, budget, held_back, labels
+from annot.web.pages.replays import show_replays
+from annot.web.plain import plain
+
+REFRESH_S = 3.0
+
+
+def show(store: Store, user: User, project: Project) -> None:
+    st.title("How good are we?")
+    _live(project)
+    show_replays()
+
+
+@st.fragment(run_every=REFRESH_S)
+def _live(project: Project) -> None:
+    # A fragment reruns without its page, so it asks again who is there.
+    try:
+        with Store(workspace().database) as store:
+            user = accounts.who(store, token_of(st.context.cookies))
+            facts = status.lead_facts(store, accounts.require(store, user, project.id, lead=True))
+    except AnnotError as fault:
+        st.error(plain(str(fault)))
+        return
+    budget.show_verdict(facts)
+    budget.show_headline(facts)
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        budget.show_curve(facts)
+    with right:
+        budget.show_ahead(facts)
+    labels.show_labels(facts)
+    held_back.show_held_back(facts)
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        background.show_runs(facts)
+    with right:
+        background.show_per_day(facts)
+    background.show_flags(facts)
+    background.show_background(facts)
+    _exports(facts)
+
+
+def _exports(facts: status.Facts) -> None:
+    st.subheader("Take it with you")
+    if facts.report is None:
+        st.caption("The figures can be saved once there is a first report.")
+        return
+    name = "".join(letter if letter.isalnum() else "-" for letter in facts.project.name)
+    files: list[tuple[str, str, str, Callable[[], str | bytes]]] = [
+        ("Report (HTML)", f"{name}.html", "text/html", lambda: handout.as_html(facts)),
+        ("Curve (PNG)", f"{name}.png", "image/png", lambda: handout.as_png(facts) or b""),
+        ("Curve (CSV)", f"{name}.csv", "text/csv", lambda: handout.as_csv(facts)),
+    ]
+    for place, (label, file, kind, make) in zip(st.columns(3), files, strict=True):
+        place.download_button(label, make, file_name=file, mime=kind, key=f"lead.export.{kind}", on_click="ignore", width="stretch")

@@ -1,0 +1,125 @@
+"""The top of the Lead page: the verdict, the headline figures, the budget curve and what is ahead. Draws facts, computes none."""
+
+import time
+
+import pandas as pd
+import streamlit as st
+
+from annot import charts
+from annot.loop import status
+from annot.quality.stopping import Kind
+from annot.quality.votes import Says
+from annot.web import state
+from annot.web.plain import plain
+
+LOOKS = {
+    Kind.TOO_EARLY: (st.info, ":material/hourglass_empty:"),
+    Kind.GO_ON: (st.info, ":material/arrow_forward:"),
+    Kind.NEAR: (st.success, ":material/flag:"),
+    Kind.STOP: (st.success, ":material/check_circle:"),
+    Kind.OUT_OF_REACH: (st.warning, ":material/block:"),
+}
+SAYS = {Says.GO_ON: "go on", Says.STOP: "stop", Says.UNSURE: "cannot tell"}
+VOICES = {
+    "kappa": "Kappa of successive models",
+    "change": "Changed predictions",
+    "delta_f": "Predicted change of F1",
+    "uncertainty": "Overall uncertainty",
+    "forecast": "Gain of the next hour",
+    "target": "Target",
+    "budget": "Labels to the target",
+}
+
+
+def show_verdict(facts: status.Facts) -> None:
+    report = facts.report
+    if report is None:
+        st.info("Whether to go on is said here once two different labels have been given and the worker has made its first report.")
+        return
+    draw, icon = LOOKS[report.verdict.kind]
+    advice = "".join(f"\n- {plain(one)}" for one in report.verdict.advice)
+    draw(f"**{plain(report.verdict.sentence)}**{advice}", icon=icon)
+    behind = facts.spent - report.labels
+    when = f"as of {report.labels:,} labels, {status.ago(max(0.0, time.time() - report.at))} ago"
+    with st.expander(f"Why: {len(report.verdict.votes)} votes, {when}{f'; {behind} labels since' if behind > 0 else ''}"):
+        rows = [{"Voice": VOICES.get(vote.name, vote.name), "Says": SAYS[vote.says], "Because": vote.why} for vote in report.verdict.votes]
+        st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch")
+
+
+def show_headline(facts: status.Facts) -> None:
+    metric = facts.report.metric if facts.report else "accuracy"
+    point = facts.latest(metric)
+    cells = st.columns(4)
+    if point is None:
+        cells[0].metric(
+            "Accuracy", "not known yet", help="Quality is estimated from audit items or a test split; there are no such labels yet."
+        )
+    else:
+        name, source = charts.METRICS[metric], charts.SOURCES[point.source].lower()
+        cells[0].metric(
+            f"{name} ({source})",
+            f"{point.value:.1%}",
+            help=f"90 % interval {point.low:.1%} to {point.high:.1%}, from {point.n} labels the model did not choose.",
+        )
+        cells[0].caption(f"{point.low:.1%} to {point.high:.1%}, {point.n:,} items")
+        other = facts.latest(metric, "audit") if point.source == "test" else None
+        if other is not None:
+            cells[0].caption(f"audit items: {other.value:.1%} ({other.low:.1%} to {other.high:.1%}, {other.n:,})")
+    cells[1].metric("Labels", f"{facts.spent:,}", help=f"{facts.audit} of them audit items, drawn at random to measure quality.")
+    released = f", {facts.report.released} of them since training" if facts.report and facts.report.released else ""
+    cells[1].caption(f"{facts.audit} audit{released}, {facts.skipped} skipped")
+    cells[2].metric("Pool", f"{facts.pool:,}")
+    cells[2].caption(f"and {facts.test:,} test items" if facts.test else "no test split")
+    if facts.ranking:
+        behind = facts.ranking.behind
+        cells[3].metric("Ranked by", f"model {facts.ranking.model}")
+        cells[3].caption("up to date" if not behind else f"{behind} label{'s' if behind > 1 else ''} ago")
+        if facts.ranked_from:
+            cells[3].caption(facts.ranked_from)
+    else:
+        cells[3].metric("Ranked by", "nothing yet")
+        cells[3].caption("items are asked in random order")
+    if not facts.worker.alive:
+        st.warning(facts.worker.words, icon=":material/warning:")
+
+
+def show_curve(facts: status.Facts) -> None:
+    st.subheader("Budget curve")
+    axes = ["labels", "hours", *(["cost"] if facts.settings.hourly_rate else [])] if facts.report else ["labels"]
+    across = "labels"
+    if len(axes) > 1:
+        titles = {"labels": "Labels", "hours": "Hours", "cost": f"Cost ({facts.settings.currency})"}
+        across = (
+            st.segmented_control(
+                "Against", axes, format_func=titles.__getitem__, default="labels", key=state.LEAD_ACROSS, label_visibility="collapsed"
+            )
+            or "labels"
+        )
+    chart = charts.budget(facts, across)
+    if chart is None:
+        st.caption(f"The curve starts with the first model, and {charts.LEAST_ITEMS} items to judge it by.")
+        return
+    st.altair_chart(chart, width="stretch")
+    st.caption(
+        "The green band is a 90 % interval. Dashed upright lines: labels at which a newly trained encoder was started that was later "
+        "published. The orange curve is replayed from your labels on the plain encoder; it compares, it does not measure."
+    )
+
+
+def show_ahead(facts: status.Facts) -> None:
+    st.subheader("What is ahead")
+    report = facts.report
+    if report is None:
+        st.caption("Nothing can be foretold before the first report.")
+        return
+    if report.target is None:
+        st.caption("Set a target under Settings to see how many labels, hours and days it takes.")
+    people = int(
+        st.number_input("Annotators", 1, 1000, value=max(1, report.effort.people), key=state.LEAD_PEOPLE, help="For hours and dates below.")
+    )
+    for line in status.ahead_words(report, facts.settings, people, time.time()):
+        st.markdown(plain(line))
+    if report.shadow is not None:
+        st.markdown(plain(report.shadow.words), help="Both arms are replayed from your labels on the plain encoder. The interval is 80 %.")
+    if words := status.effort_words(report, facts.settings):
+        st.caption(plain(words))
