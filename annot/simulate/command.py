@@ -40,6 +40,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, help="results, one JSON line a cell; cells it holds are not run again")
     parser.add_argument("--plots", type=Path, metavar="FOLDER", help="where curves go (default: beside the results)")
     parser.add_argument("--page", type=Path, metavar="FILE", help="write what the results file says into this page (docs/benchmarks.md)")
+    parser.add_argument("--study", metavar="NAME",
+                        help="not strategies, but what the lead's numbers are worth: coverage, forecast, shadow")  # fmt: skip
     parser.add_argument("--quick", action="store_true", help="one seed, three policies, a small pool: a first look in minutes")
 
 
@@ -75,6 +77,8 @@ def plan(options: argparse.Namespace) -> list[Cell]:
 def simulate(home: Workspace, options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
+    if options.study:
+        return study(home, options)
     if options.quick:  # what was said explicitly stands
         for name, value in QUICK.items():
             if getattr(options, name) == DEFAULTS[name]:
@@ -100,3 +104,16 @@ def simulate(home: Workspace, options: argparse.Namespace) -> int:
         pictures = report.draw(results, options.plots or out.parent / "plots")
     print(f"Results: {out}. Curves: {', '.join(str(path) for path in pictures)}.")
     return 0 if len(results) == len(set(planned)) else 1
+
+
+def study(home: Workspace, options: argparse.Namespace) -> int:
+    """Run a study with --seeds projects of each data set; with --page the tables go there, else to the terminal."""
+    from annot.simulate.studies import page as studies
+
+    facts = studies.run(options.study, options.data, options.seeds, home.home, options.out or report.results_file(home))
+    if options.page:
+        studies.keep(options.study, facts, options.page)
+        print(f"Tables: {options.page}. Facts: {options.page.with_suffix('.json')}.")
+    else:
+        print("\n".join(studies.TABLES[options.study](facts)))
+    return 0

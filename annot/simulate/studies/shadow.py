@@ -97,10 +97,11 @@ def random_curve(ground: Ground) -> list[float]:
     return [float(height) for height in np.nanmean(found, axis=0)]
 
 
-def project(ground: Ground, seed: int, most: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
-    """Replay a project by its default settings; return its pool, what was asked in order, and which of that were audit items.
+def project(ground: Ground, seed: int, most: int) -> tuple[NDArray[np.int64], NDArray[np.int64], dict[int, int]]:
+    """Replay a project by its default settings; return its pool, places in it as they were asked, and its audit items among them, each
+    with the number of answers after which it was released.
 
-    Audit items are woven in as `loop.ranking.Draft.with_audit` does.
+    Audit items are woven in as `loop.drafting` does, and released as `loop.ranking` does.
     """
     rng = np.random.default_rng(seed)
     pool = np.sort(rng.permutation(len(ground.vectors))[:POOL])
@@ -109,29 +110,39 @@ def project(ground: Ground, seed: int, most: int) -> tuple[NDArray[np.int64], ND
         None, vectors, pool, pool, targets, rng, ground.exclusive, prior=zero_shot(vectors, ground.names), groups=twins.leaders(vectors)
     )
     asked: list[int] = []
-    audit: list[bool] = []
+    released_at: dict[int, int] = {}  # audit items: after how many answers the model asked for each, a large number where it has not
     while len(asked) < most:
-        free, train = np.setdiff1d(np.arange(len(pool)), asked), np.array(asked, np.int64)[~np.array(audit, bool)]
-        now = replace(start, pool=free, labelled=train, targets=targets[train])
+        audit = [place for place, at in released_at.items() if at > len(asked)]
+        free, train = np.setdiff1d(np.arange(len(pool)), asked), np.setdiff1d(np.array(asked, np.int64), audit)
+        now = replace(start, pool=np.union1d(free, np.array(audit, np.int64)), labelled=train, targets=targets[train])
         learned = learning.learn(now, "none", DEFAULTS.seed)
         selector = DEFAULTS.cold_start if learned is None else DEFAULTS.selector
         now = replace(now, proba=None if learned is None else learned.proba)
-        picked = iter(selectors.select(selector, now, 2 * QUERY).indices.tolist())
+        picked = iter(selectors.select(selector, now, 2 * QUERY + len(audit)).indices.tolist())
         drawn = iter(rng.permutation(free).tolist())
         for _ in range(QUERY):
-            due = sum(audit) + 1 <= DEFAULTS.audit_share * (len(audit) + 1) + 1e-9
-            asked.append(next(place for place in (drawn if due else picked) if place not in asked))
-            audit.append(due)
-    return pool, pool[asked], np.array(audit)
+            if len(audit) + 1 <= DEFAULTS.audit_share * (len(asked) + 1) + 1e-9:
+                asked.append(next(place for place in drawn if place not in asked))
+                audit.append(asked[-1])
+                released_at[asked[-1]] = most + 1
+                continue
+            for place in picked:
+                if place not in asked:
+                    asked.append(place)
+                    break
+                released_at[place] = len(asked)
+                audit.remove(place)
+    return pool, np.array(asked, np.int64), released_at
 
 
 def cases(ground: Ground, seeds: Iterable[int], curve: Sequence[float]) -> list[Case]:
     """Return each project at each checkpoint."""
     rising, found = np.maximum.accumulate(curve), []
     for seed in seeds:
-        pool, asked, audit = project(ground, seed, CHECKPOINTS[-1])
+        pool, asked, released_at = project(ground, seed, CHECKPOINTS[-1])
         for labels in CHECKPOINTS:
-            now, audits = asked[:labels], audit[:labels]
+            audits = np.array([released_at.get(place, 0) > labels for place in asked[:labels].tolist()])
+            now = pool[asked[:labels]]
             active = ground.accuracy(now[~audits])
             equal = float(np.exp(np.interp(active, rising, np.log(COUNTS)))) if active < rising[-1] else float("inf")
             arms = Material(ground.vectors, np.setdiff1d(pool, now), now, ground.targets[now], audits, ground.exclusive, DEFAULTS.selector)
