@@ -4,11 +4,9 @@ Must not compute a figure, nor hold a text of the project: whom a lead sends it 
 and fetches nothing; every name in it is hostile until escaped.
 """
 
-import contextlib
 import html
 import io
 import math
-import os
 import re
 import time
 from collections.abc import Iterable, Sequence
@@ -39,7 +37,7 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 STYLE = """
 :root { color-scheme: light; } * { box-sizing: border-box; } p, ul { margin: .2em 0; } ul { padding-left: 1.2em; }
 body { margin: 0; background: #fff; color: #1c2321; font: 15px/1.4 system-ui, "Liberation Sans", Arial, sans-serif; }
-main { max-width: 860px; margin: 0 auto; padding: 16px; overflow-wrap: anywhere; }
+main { max-width: 860px; margin: 0 auto; padding: 16px; overflow-wrap: anywhere; } @page { size: A4; margin: 11mm 13mm; }
 h1 { font-size: 1.5em; line-height: 1.2; margin: 0; } h2 { font-size: 1em; margin: .9em 0 .2em; color: #08695a; }
 .quiet { color: #55605c; font-size: .87em; } .big { font-size: 1.7em; font-weight: 600; line-height: 1.2; }
 .verdict { margin: .7em 0; padding: .5em .8em; border-left: .4em solid #1f5fa8; background: #eef3f9; }
@@ -50,7 +48,6 @@ figure { margin: .6em 0 0; } svg { display: block; width: 100%; height: auto; } 
 table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; } thead th, td span { white-space: nowrap; }
 th, td { vertical-align: top; padding: .12em .6em .12em 0; border-bottom: 1px solid #dde3e0; } tbody th { font-weight: 400; }
 @media (max-width: 640px) { body { font-size: 14px; } .columns { display: block; } table { font-size: .8em; } tbody th { min-width: 6em; } }
-@page { size: A4; margin: 11mm 13mm; }
 @media print { body { font-size: 8.8pt; line-height: 1.32; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   main { max-width: none; padding: 0; } .columns { display: grid; } th, td { padding: .04em .6em .04em 0; }
   figure, tr, li, .verdict { break-inside: avoid; } }
@@ -93,12 +90,11 @@ def as_png(facts: Facts, across: str = "labels") -> bytes | None:
 
 
 def as_html(facts: Facts) -> str:
-    """Return the report as one page of HTML: figures and sentences as of the newest report, no text of an item, no name of a person.
+    """Return the report as one page of HTML: no text of an item, no name of a person.
 
-    Raises BadInput before the first report.
+    All is as of the newest report: what came later its sentences do not know. Raises BadInput before the first report.
     """
     report = _report_of(facts)
-    # Without the points that came after the report, which its sentences do not know.
     known = [point for point in facts.curve if point.labels <= report.labels and point.at <= report.at]
     now = replace(facts, curve=known, spent=report.labels)
     top = _columns([*_curve(now, report), *_saved(report)], [*_quality(now, report), *_ahead(now, report)])
@@ -123,7 +119,8 @@ def save(facts: Facts, path: Path) -> None:
     made = as_png(facts) if suffix == ".png" else as_html(facts) if suffix == ".html" else as_csv(facts) if facts.curve else None
     if made is None:
         raise BadInput(f"The budget curve of {facts.project.name} has no point yet: answer audit items, or import a test split.")
-    _put(path, made if isinstance(made, bytes) else made.encode("utf-8"))
+    with formats.replacing(path) as file:
+        file.write(made if isinstance(made, bytes) else made.encode("utf-8"))
 
 
 def _report_of(facts: Facts) -> Report:
@@ -138,21 +135,6 @@ def _hours(report: Report | None, labels: int) -> float | None:
         return None
     counts, hours = zip((0, 0.0), *((one.labels, one.hours) for one in report.curve), strict=True)
     return float(np.interp(labels, counts, hours))
-
-
-def _put(path: Path, content: bytes) -> None:
-    fresh = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with fresh.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(path)
-    except OSError as fault:
-        raise BadInput(f"{path} cannot be written: {fault.strerror or fault}. Choose another place.") from fault
-    finally:
-        with contextlib.suppress(OSError):  # also where its folder is none
-            fresh.unlink()
 
 
 def _text(words: str) -> str:
@@ -212,7 +194,10 @@ def _curve(now: Facts, report: Report) -> list[str]:
 
 
 def drawn(chart: Any, label: str) -> str:
-    """Return an Altair chart as an ``<svg>`` to put into a page: one picture, named ``label`` to those who do not see it."""
+    """Return an Altair chart as an ``<svg>`` to put into a page: one picture, named ``label`` to those who do not see it.
+
+    Names in the chart must be free of UNPRINTABLE, at which vl-convert 1.9 aborts the process. The budget curve has none.
+    """
     found = io.StringIO()
     chart.save(found, format="svg")
     begin, inside = found.getvalue().strip().removesuffix("</svg>").split(">", 1)
@@ -256,8 +241,7 @@ def _untargeted(report: Report) -> str:
 
 def _labels(report: Report) -> list[str]:
     rows, left = list(report.per_label), len(report.per_label) - MOST_LABELS
-    if left > 0:
-        rows = sorted(rows, key=lambda row: row.f1.value)[:MOST_LABELS]
+    rows = sorted(rows, key=lambda row: row.f1.value)[:MOST_LABELS] if left > 0 else rows
     note = f"; the {MOST_LABELS} labels of the lowest F1, {left} others are left out" if left > 0 else ""
     heads = "".join(f'<th scope="col">{name}</th>' for name in ("Label", "Answers", "Precision", "Recall", "F1"))
     return [

@@ -12,7 +12,7 @@ from annot.formats import delimited, jsonl, parquet, writing  # noqa: F401  # th
 from annot.formats.registries import Reader, Writer, readers, writers
 from annot.formats.rows import LONGEST_TEXT, Mapping, Problem, Row, check, guess, to_row
 from annot.formats.source import Source, detect
-from annot.formats.writing import write
+from annot.formats.writing import replacing, write
 
 __all__ = [
     "LONGEST_TEXT",
@@ -27,6 +27,7 @@ __all__ = [
     "preview",
     "read",
     "readers",
+    "replacing",
     "write",
     "writers",
 ]

@@ -35,7 +35,7 @@ def write(format: str, target: Path | str | BinaryIO, rows: Rows, *, columns: Se
     counted = _Counted(rows)
     try:
         if isinstance(target, Path | str):
-            with _replacing(Path(target)) as stream:
+            with replacing(Path(target)) as stream:
                 writer(stream, counted, names)
         else:
             writer(target, counted, names)
@@ -106,8 +106,8 @@ def _as_text(stream: BinaryIO) -> Iterator[io.TextIOWrapper]:
 
 
 @contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """Open a new file beside ``path`` and put it in its place at the end; after an error nothing is left of it."""
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Open a new file beside ``path`` and put it in its place at the end; after an error nothing is left of it. Raises BadInput."""
     fresh = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with fresh.open("wb") as file:
@@ -122,4 +122,5 @@ def _replacing(path: Path) -> Iterator[BinaryIO]:
     except OSError as fault:
         raise BadInput(f"{path} cannot be written: {fault.strerror or fault}. Choose another place.") from fault
     finally:
-        fresh.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # also where its folder is none
+            fresh.unlink()

@@ -42,6 +42,8 @@ def check_labels(labels: Sequence[Label]) -> list[Label]:
     for label in labels:
         if not label.name.strip() or len(label.name) > LONGEST_NAME:
             raise BadInput(f"A label name has 1 to {LONGEST_NAME} characters, got {label.name[:40]!r}.")
+        if strange := next((one for one in label.name + label.title if not one.isprintable()), None):
+            raise BadInput(f"The label {label.name[:40]!r} holds the character {strange!r}, which cannot be shown.")
         if label.name in seen:
             raise BadInput(f"The label {label.name!r} is there twice.")
         seen.add(label.name)

@@ -24,7 +24,7 @@ DOUBT = 10
 MOST_HELP = 3.0
 # Before the first audit label: how many a label's rarer side (it holds, or does not) is thought to have shown. The other side follows
 # from what the model expects.
-PRIOR = 0.4
+PRIOR = 0.25
 DRAWS = 400
 
 
@@ -109,10 +109,10 @@ def label_quality(sample: PoolSample, level: float = LEVEL, seed: int = 0) -> La
     weights = rng.standard_gamma(max(0.3, (n - labels - 3) / n) if n else 1.0, (DRAWS, n)) * _as_sure(sample)
     said, held = sample.predicted > 0, sample.truth > 0
     given: list[NDArray[np.float64]] = []  # per draw and label: how often it holds where it is not predicted, and where it is
-    for where, expected in zip((~said, said), _expected(sample), strict=True):
+    for where, expected in zip((~said, said), _expected(sample, rng), strict=True):
         strength = PRIOR / np.minimum(expected, 1 - expected)
-        yes = weights @ (where & held) + rng.standard_gamma(strength * expected, (DRAWS, labels))
-        no = weights @ (where & ~held) + rng.standard_gamma(strength * (1 - expected), (DRAWS, labels))
+        yes = weights @ (where & held) + rng.standard_gamma(strength * expected)
+        no = weights @ (where & ~held) + rng.standard_gamma(strength * (1 - expected))
         given.append(yes / np.maximum(yes + no, 1e-12))
     predicted = sample.rest * sample.rest_predicted
     both = sample.known[0] + predicted * given[1]
@@ -135,16 +135,17 @@ def label_quality(sample: PoolSample, level: float = LEVEL, seed: int = 0) -> La
     )
 
 
-def _expected(sample: PoolSample) -> NDArray[np.float64]:
-    """Return how often each label holds (2, k) where it is not, and where it is, predicted: the model's word, scaled as a whole to the
-    mistakes seen among the audit items, and one more."""
+def _expected(sample: PoolSample, rng: np.random.Generator) -> list[NDArray[np.float64]]:
+    """Return DRAWS of how often each label holds where it is not, and where it is, predicted, each (DRAWS, k): the model's word, scaled as
+    a whole to the mistakes the audit shows. How many there are is itself drawn: Gamma, as of a Poisson number and one more."""
     missed, found = np.asarray(sample.rest_expected, np.float64)
     off = sample.truth != sample.predicted
-    seen = (off & (sample.truth > 0)).sum(), (off & (sample.truth == 0)).sum()
-    thought = (missed * (1 - sample.rest_predicted)).sum(), ((1 - found) * sample.rest_predicted).sum()
-    scale = [(1 + one) / (1 + len(off) * other) for one, other in zip(seen, thought, strict=True)]
-    both: NDArray[np.float64] = np.clip(np.stack([missed * scale[0], 1 - (1 - found) * scale[1]]), 0.001, 0.999)
-    return both
+    rates = []
+    for seen, thought, share in ((off & (sample.truth > 0), missed, 1 - sample.rest_predicted),
+                                 (off & (sample.truth == 0), 1 - found, sample.rest_predicted)):  # fmt: skip
+        scale = rng.standard_gamma(1 + seen.sum(), (DRAWS, 1)) / (1 + len(off) * float((thought * share).sum()))
+        rates.append(np.clip(scale * thought, 0.001, 0.999))
+    return [rates[0], 1 - rates[1]]
 
 
 def _as_sure(sample: PoolSample) -> NDArray[np.float64]:
