@@ -1,13 +1,15 @@
 """Benchmarks run at small sizes and say what they promise. Their figures mean nothing here."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from annot.bench import _aged, lead, run_bench
 from annot.bench import all as every
-from annot.bench import run_bench
+from annot.settings import Workspace
 
 
 def result_of(capsys: pytest.CaptureFixture[str], name: str, *options: str) -> dict[str, Any]:
@@ -31,6 +33,23 @@ def test_bench_lease_gives_nothing_twice(capsys: pytest.CaptureFixture[str]) -> 
 def test_bench_import_measures_both_sides(capsys: pytest.CaptureFixture[str]) -> None:
     found = result_of(capsys, "import", "--rows", "500")
     assert min(found[key] for key in ("rows_per_s", "peak_mb", "baseline_rows_per_s", "ratio_to_baseline")) > 0
+
+
+@pytest.mark.slow
+def test_bench_lead_draws_the_whole_page_and_finds_the_facts_that_plain_queries_find(capsys: pytest.CaptureFixture[str]) -> None:
+    found = result_of(capsys, "lead", "--items", "600", "--annotations", "300", "--rounds", "1")
+    assert found["same_facts"] is True
+    assert min(found["opens_s"]["p50"], found["refresh_s"]["p50"], found["ratio_to_baseline"], found["web_peak_mb"]) > 0
+
+
+def test_the_project_that_bench_lead_visits_has_what_months_of_work_leave(home: Workspace) -> None:
+    crowd = _aged.age(home, 400, 300).crowd
+    facts, plain = lead.look(home, crowd.project), lead.look_plainly(home, crowd.project)
+    assert lead.same(facts, plain)
+    assert not lead.same(replace(facts, skipped=facts.skipped + 1), plain)
+    assert facts.report is not None
+    assert min(facts.spent, facts.audit, facts.skipped, len(facts.runs), len(facts.jobs), len(facts.per_day)) > 0
+    assert {point.source for point in facts.curve} == {"test", "audit"}
 
 
 @pytest.mark.slow

@@ -1,9 +1,12 @@
 """The store keeps its promises: exactly once, exclusive leases, nothing half-imported, faults in words."""
 
+import random
 import sqlite3
 import threading
 import time
+from collections import Counter, defaultdict
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,7 @@ from hypothesis import strategies as st
 
 from annot.errors import BadInput, Busy, WorkspaceError
 from annot.loop import labelling
-from annot.records import Event, Kind, Label, QueueRow, Ranking, Reason, Relation, Role, Split
+from annot.records import Estimate, Event, Kind, Label, QueueRow, Ranking, Reason, Relation, Role, Split
 from annot.settings import Workspace
 from annot.store import Store, items
 from annot.store.database import SCHEMA_VERSION
@@ -350,7 +353,10 @@ def test_a_workspace_of_schema_3_has_its_labels_counted_and_a_killed_import_take
     store.queue.rewrite(small.project.id, [], Ranking(0, 0, 0, "x", 0.0, 0.0), store.answers.newest_event(small.project.id))
     undone = [label("uid-00002", second, small.labels[0].id), Event("uid-00003", Kind.UNDO, second, target="uid-00002")]
     sync(store, small, "a", want=0, events=[*undone, label("uid-00004", second, small.labels[0].id)])
+    said, given = store.answers.tally(small.project.id, Split.POOL), store.answers.per_day(small.project.id)
     for statement in (
+        *(f"DROP {what}" for what in ("TRIGGER annotations_tally", "VIEW tally_steps", "VIEW day_steps", "VIEW standing")),
+        *(f"DROP TABLE {name}" for name in ("tallies", "days")),
         "DROP TRIGGER annotations_count",
         "DROP TABLE label_counts",
         "ALTER TABLE rankings DROP COLUMN counted",
@@ -369,9 +375,67 @@ def test_a_workspace_of_schema_3_has_its_labels_counted_and_a_killed_import_take
         store._database.execute(statement)
     with Store(home.database) as again:
         assert (again.answers.labels(small.project.id), again.queue.behind(small.project.id)) == (2, 1)
+        assert (again.answers.tally(small.project.id, Split.POOL), again.answers.per_day(small.project.id)) == (said, given)
         assert again.items.import_state(99).state == "abandoned"
         add_items(again, small.project, ["findable"])
         assert [item.text for item in again.items.search(small.project.id, "findable", 5)] == ["findable"]
+
+
+def counted(store: Store, small: Small) -> tuple[dict[Split, Counter[tuple[object, ...]]], Counter[tuple[str, str]]]:
+    """Count the answers one by one, as ``tally`` and ``per_day`` do by a trigger."""
+    said: dict[Split, Counter[tuple[object, ...]]] = {split: Counter() for split in Split}
+    days: Counter[tuple[str, str]] = Counter()
+    for one in store.answers.current(small.project.id):
+        said[one.split].update((one.kind, one.relation, named, one.reason) for named in (None, *set(one.labels)))
+        if one.kind is Kind.LABEL and one.reason is not Reason.IMPORTED:
+            days[time.strftime("%Y-%m-%d", time.gmtime(one.at)), one.user] += 1
+    return said, days
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_tallies_say_what_the_standing_answers_say_whatever_people_do(store: Store, small: Small, seed: int) -> None:
+    rng, bob = random.Random(seed), store.accounts.add("bob", Role.ANNOTATOR, "x", 0.0)
+    many = store.projects.add("many", False, 0.0)
+    small = replace(small, project=many, labels=store.projects.set_labels(many.id, [Label(0, f"l{n}", f"L{n}") for n in range(3)]))
+    add_items(store, many, [f"text {n}" for n in range(4)])
+    add_items(store, many, ["one that came with a label"], labels=[small.labels[0].id])
+    add_items(store, many, ["test"], Split.TEST, labels=[small.labels[1].id])
+    items, ids = [item.id for item in store.items.page(many.id, 10)], [one.id for one in small.labels]
+    said: dict[tuple[int, int], list[str]] = defaultdict(list)
+    with store.unit():  # one wait for the disk
+        for step in range(100):
+            person, item, uid = rng.choice([small.lead, bob]).id, rng.choice(items), f"uid-{step:05d}"
+            kind = rng.choice([Kind.LABEL, Kind.LABEL, Kind.SKIP, Kind.FLAG, Kind.UNDO])
+            labels = tuple(rng.sample(ids, rng.randint(1, 3))) if kind is Kind.LABEL else ()
+            target = rng.choice(said[person, item] or [None]) if kind is Kind.UNDO else None
+            relation = rng.choice(list(Relation)) if kind is Kind.LABEL else Relation.IS
+            held, _ = store.queue.hold(many.id, person, "t", [], want=2, seconds=60.0, overlap=2, now=float(step))
+            lease = next((one.id for one in held if one.item == item), None)
+            event = Event(uid, kind, item, labels, relation, lease, target)
+            if store.answers.record(many.id, person, [event], step * 20_000.0) == [None] and kind is not Kind.UNDO:
+                said[person, item].append(uid)
+            answers, days = counted(store, small)
+            for split in Split:
+                tally = store.answers.tally(many.id, split)
+                assert {(one.kind, one.relation, one.label, one.reason): one.count for one in tally} == answers[split]
+            assert {(day, user): n for day, user, n in store.answers.per_day(many.id)} == days
+    assert days
+
+
+def test_a_long_curve_is_thinned_but_for_its_newest_point_and_the_last_of_each_model(store: Store, small: Small) -> None:
+    def point(labels: int, metric: str = "accuracy", model: int = 0) -> Estimate:
+        return Estimate(labels, "audit", metric, 0.9, 0.8, 0.95, 40, model, float(labels))
+
+    store.runs.note(small.project.id, [point(1, "macro_f1"), *(point(labels) for labels in range(1, 20_001))])
+    curve = [one for one in store.runs.estimates(small.project.id) if one.metric == "accuracy"]
+    assert 500 < len(curve) < 1_000
+    assert {one.labels for one in curve} >= {*range(1, 100), 20_000}
+    assert max(later.labels / one.labels for one, later in pairwise(curve[100:])) < 1.03
+    for model, labels in ((0, 20_001), (1, 20_002), (1, 20_003), (2, 20_004), (2, 20_003)):
+        store.runs.note(small.project.id, [point(labels, model=model)])
+        assert store.runs.estimates(small.project.id)[-1] == point(labels, model=model)
+    assert store.runs.estimates(small.project.id)[-3:] == [point(20_001), point(20_003, model=1), point(20_003, model=2)]
+    assert point(1, "macro_f1") in store.runs.estimates(small.project.id)
 
 
 def test_a_queue_that_is_used_up_forgets_what_is_labelled_and_keeps_what_is_only_held(store: Store, small: Small) -> None:
@@ -468,3 +532,9 @@ def test_migrations_have_unique_names_in_order_and_an_old_workspace_gets_the_new
     names = [migration.name for migration in migrations._migrations]
     assert len(names) == SCHEMA_VERSION
     assert names == sorted(set(names))
+
+
+def test_changes_of_strategy_are_found_among_the_rankings(store: Store, small: Small) -> None:
+    for labels, selector, pseudo in ((0, "a", 0), (1, "a", 0), (2, "b", 0), (3, "b", 5), (4, "b", 9), (5, "b", 0)):
+        store.queue.rewrite(small.project.id, [], Ranking(0, 0, labels, selector, 0.0, 0.0, pseudo), 0)
+    assert store.queue.strategies(small.project.id) == [(0, "a", False), (2, "b", False), (3, "b", True), (5, "b", False)]

@@ -84,6 +84,14 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """From how many labels on texts were chosen otherwise, in words."""
+
+    labels: int
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """Everything but what changes with each label. ``source`` says which labels the quality rests on, ``metric`` which figure the
     curve, the forecast and the verdict are about; ``target`` is None where none is set."""
@@ -105,6 +113,7 @@ class Report:
     verdict: Verdict
     held_back: HeldBack
     seconds: float
+    changes: tuple[Change, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

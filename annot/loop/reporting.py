@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
@@ -18,7 +19,7 @@ from annot.loop import smalltext_stopping
 from annot.loop.encoding import Progress
 from annot.loop.findings import find_held_back, hints
 from annot.loop.look import Look
-from annot.loop.report import Curve, LabelRow, Memory, Milestone, Report, earlier
+from annot.loop.report import Change, Curve, LabelRow, Memory, Milestone, Report, earlier
 from annot.loop.shadow import Material, Shadow, shadow
 from annot.quality import effort as efforts
 from annot.quality.effort import Effort
@@ -34,7 +35,7 @@ from annot.store.reports import Stored
 EVERY, EVERY_SHARE = 20, 0.05
 STOP_SET, CHECKPOINTS = 500, 8
 # The curve is thinned to so many points, and so many earlier reports are remembered.
-POINTS, MILESTONES = 150, 40
+POINTS, MILESTONES, CHANGES = 150, 40, 20
 # How far ahead a forecast looks: so many times the labels there are, and so many more at least.
 AHEAD, AHEAD_AT_LEAST = 4, 500
 HALF_INTERVAL = 1.645
@@ -118,7 +119,18 @@ def assemble(look: Look, before: Report | None, memory: Memory, beside: Shadow) 
         verdict=weigh(look, metric, curve, ahead, work, memory),
         held_back=find_held_back(look),
         seconds=0.0,
+        changes=changes(look.store.queue.strategies(look.project.id)),
     )
+
+
+def changes(strategies: Sequence[tuple[int, str, bool]]) -> tuple[Change, ...]:
+    """Put in words at how many labels the query strategy or the use of pseudo-labels changed, the newest CHANGES of them."""
+    found: list[Change] = []
+    for (_, before, used), (labels, selector, uses) in pairwise(strategies):
+        words = [] if selector == before else [f"{selector} after {before}"]
+        words += [] if uses == used else [f"self-training {'on' if uses else 'off'}"]
+        found.append(Change(labels, ", ".join(words)))
+    return tuple(found[-CHANGES:])
 
 
 def judge_labels(look: Look) -> tuple[LabelRow, ...]:

@@ -34,11 +34,11 @@ AND (SELECT count(*) FROM leases o WHERE o.item_id = leases.item_id AND o.user_i
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How many standing answers say the same, for the same reason."""
+    """How many standing answers say the same, for the same reason: in all where ``label`` is None, else of those that name the label."""
 
     kind: Kind
     relation: Relation
-    labels: tuple[int, ...]
+    label: int | None
     reason: Reason | None
     count: int
 
@@ -130,14 +130,13 @@ class Answers:
             yield _answer(row)
 
     def tally(self, project: int, split: Split) -> list[Tally]:
-        """Count the standing answers by what they say and why their item was asked."""
+        """Count the standing answers by what they say and why their item was asked, at the same cost for any number of them."""
         rows = self._db.rows(
-            "SELECT a.kind, a.relation, a.labels, coalesce(l.reason, a.reason) AS reason, count(*) AS n "
-            "FROM answers a JOIN items i ON i.id = a.item_id LEFT JOIN leases l ON l.id = a.lease_id "
-            "WHERE a.project_id = ? AND i.split = ? GROUP BY 1, 2, 3, 4",
+            "SELECT kind, relation, nullif(label_id, 0) AS label, reason, answers FROM tallies "
+            "WHERE project_id = ? AND split = ? AND answers > 0",
             (project, split),
         )
-        return [Tally(Kind(row["kind"]), Relation(row["relation"]), _labels(row), _reason(row), row["n"]) for row in rows]
+        return [Tally(Kind(row["kind"]), Relation(row["relation"]), row["label"], _reason(row), row["answers"]) for row in rows]
 
     def of_item(self, project: int, item: int) -> list[Answer]:
         # The plus keeps the planner from going through all of the project's answers.
@@ -172,13 +171,13 @@ class Answers:
         )
 
     def per_day(self, project: int) -> list[tuple[str, str, int]]:
-        """Return (UTC day, user, standing labels) for the people, not the imports."""
+        """Return (UTC day, user, standing labels) for the people, not the imports, at the same cost for any number of labels."""
         rows = self._db.rows(
-            "SELECT date(a.at, 'unixepoch') AS day, u.name AS user, count(*) AS n FROM answers a JOIN users u ON u.id = a.user_id "
-            "WHERE a.project_id = ? AND a.kind = 'label' AND u.password_hash != '' GROUP BY day, user ORDER BY day, user",
+            "SELECT d.day, u.name AS user, d.labels FROM days d JOIN users u ON u.id = d.user_id "
+            "WHERE d.project_id = ? AND d.labels > 0 AND u.password_hash != '' ORDER BY day, user",
             (project,),
         )
-        return [(row["day"], row["user"], row["n"]) for row in rows]
+        return [(row["day"], row["user"], row["labels"]) for row in rows]
 
     def flags(self, project: int, limit: int = 100) -> list[tuple[int, str, str, str]]:
         """Return (item id, text, user, note) of the newest flags that were not undone."""

@@ -16,7 +16,7 @@ import sqlite_utils
 from annot.errors import AnnotError, Busy, WorkspaceError
 from annot.store.migrations import migrations
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 BUSY_SECONDS = 30.0
 
 Values = Sequence[Any] | Mapping[str, Any]

@@ -209,6 +209,48 @@ CREATE TABLE reports (
 """
 
 
+TALLIES = """
+-- What each event changed: the answer that stood before it (step -1) and the one that stands since (step 1), by the events up to it.
+CREATE VIEW standing AS
+    SELECT e.id AS event, 1 AS step, (SELECT max(a.id) FROM annotations a
+        WHERE a.item_id = e.item_id AND a.user_id = e.user_id AND a.kind IN ('label', 'skip') AND a.id <= e.id
+        AND NOT EXISTS (SELECT 1 FROM annotations u WHERE u.target = a.uid AND u.id <= e.id)) AS answer
+    FROM annotations e WHERE e.kind != 'flag'
+    UNION ALL
+    SELECT e.id, -1, (SELECT max(a.id) FROM annotations a
+        WHERE a.item_id = e.item_id AND a.user_id = e.user_id AND a.kind IN ('label', 'skip') AND a.id < e.id
+        AND NOT EXISTS (SELECT 1 FROM annotations u WHERE u.target = a.uid AND u.id < e.id))
+    FROM annotations e WHERE e.kind != 'flag';
+-- How many standing answers say what: with label 0 the answers, with a label those that name it.
+CREATE TABLE tallies (
+    project_id INTEGER NOT NULL REFERENCES projects(id), split TEXT NOT NULL, kind TEXT NOT NULL, relation TEXT NOT NULL,
+    reason TEXT NOT NULL, label_id INTEGER NOT NULL, answers INTEGER NOT NULL,
+    PRIMARY KEY (project_id, split, kind, relation, reason, label_id)
+) WITHOUT ROWID;
+CREATE TABLE days (
+    project_id INTEGER NOT NULL REFERENCES projects(id), day TEXT NOT NULL, user_id INTEGER NOT NULL REFERENCES users(id),
+    labels INTEGER NOT NULL, PRIMARY KEY (project_id, day, user_id)
+) WITHOUT ROWID;
+CREATE VIEW tally_steps AS
+    SELECT s.event, a.project_id, i.split, a.kind, a.relation, coalesce(l.reason, a.reason, '') AS reason, n.value AS label_id, s.step
+    FROM standing s JOIN annotations a ON a.id = s.answer JOIN items i ON i.id = a.item_id LEFT JOIN leases l ON l.id = a.lease_id
+    JOIN json_each(json_insert(a.labels, '$[#]', 0)) n;
+CREATE VIEW day_steps AS
+    SELECT s.event, a.project_id, date(a.at, 'unixepoch') AS day, a.user_id, s.step
+    FROM standing s JOIN annotations a ON a.id = s.answer WHERE a.kind = 'label';
+INSERT INTO tallies SELECT project_id, split, kind, relation, reason, label_id, sum(step)
+    FROM (SELECT DISTINCT * FROM tally_steps) GROUP BY 1, 2, 3, 4, 5, 6;  -- a file may have named a label twice
+INSERT INTO days SELECT project_id, day, user_id, sum(step) FROM day_steps GROUP BY 1, 2, 3;
+-- Events are never changed or deleted, so these counts cannot drift. An import counts its own labels, all at once.
+CREATE TRIGGER annotations_tally AFTER INSERT ON annotations WHEN new.kind != 'flag' AND new.reason IS NOT 'imported' BEGIN
+    INSERT INTO tallies SELECT project_id, split, kind, relation, reason, label_id, step FROM tally_steps WHERE event = new.id
+    ON CONFLICT DO UPDATE SET answers = answers + excluded.answers;
+    INSERT INTO days SELECT project_id, day, user_id, step FROM day_steps WHERE event = new.id
+    ON CONFLICT DO UPDATE SET labels = labels + excluded.labels;
+END;
+"""
+
+
 @migrations()
 def m005_items_become_visible_by_a_mark(db: Database) -> None:
     # Rewriting every item at the end of an import kept annotators waiting for seconds, and was a fifth of its work.
@@ -218,3 +260,9 @@ def m005_items_become_visible_by_a_mark(db: Database) -> None:
 @migrations()
 def m006_reports_and_released_audit_items(db: Database) -> None:
     _each_statement(db, REPORTS)
+
+
+@migrations()
+def m007_standing_answers_counted(db: Database) -> None:
+    # The Lead page, which is drawn anew every three seconds, counted 20,000 answers in 96 ms of CPU.
+    _each_statement(db, TALLIES)

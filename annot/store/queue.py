@@ -80,6 +80,18 @@ class Queue:
         stamp = Ranking(row["id"], row["model"], row["labels"], row["selector"], row["seconds"], row["created_at"], row["pseudo"])
         return stamp, row["last_event"]
 
+    def strategies(self, project: int) -> list[tuple[int, str, bool]]:
+        """Return (labels, selector, whether pseudo-labels were in use) of the first ranking and of each that changed one of them.
+
+        Goes through all rankings: not for a page.
+        """
+        sql = (
+            "SELECT labels, selector, pseudo FROM (SELECT id, labels, selector, pseudo > 0 AS pseudo, "
+            "lag(selector || (pseudo > 0)) OVER (ORDER BY id) AS before FROM rankings WHERE project_id = ?) "
+            "WHERE before IS NULL OR before != selector || pseudo ORDER BY id"
+        )
+        return [(row["labels"], row["selector"], bool(row["pseudo"])) for row in self._db.rows(sql, (project,))]
+
     def behind(self, project: int) -> int:
         """Count the labels, less undone ones, that the newest ranking did not know of."""
         return int(

@@ -3,12 +3,15 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from sqlite3 import Row
 from typing import Any
 
 from annot.records import Check, Estimate, Run, RunState
 from annot.store.database import Database
 
+# The Lead page reads all runs every three seconds: 20 ms of CPU for 1,000 cards. A finished run's is never changed; nor may who reads it.
+_card = lru_cache(maxsize=4096)(json.loads)
 THINNED = 0.01
 NEWEST = "SELECT {} FROM estimates WHERE project_id = :project AND source = :source AND metric = :metric ORDER BY id DESC LIMIT {}"
 THIN = f"""
@@ -79,7 +82,7 @@ class Runs:
             "WHERE project_id = :project AND (:source IS NULL OR source = :source) ORDER BY id",
             {"project": project, "source": source},
         )
-        return [Estimate(**dict(row)) for row in rows]
+        return [Estimate(*row) for row in rows]
 
     def note_check(self, project: int, check: Check) -> None:
         with self._db.immediate():
@@ -102,7 +105,7 @@ def _run(row: Row) -> Run:
         row["number"],
         RunState(row["state"]),
         row["labels"],
-        json.loads(row["card"]),
+        _card(row["card"]),
         row["error"],
         row["started_at"],
         row["finished_at"],
