@@ -32,6 +32,7 @@ class Draft:
     rng: np.random.Generator
     released: int  # audit items that became training labels, so that others are drawn in their place
     left: int  # items nobody has labelled or holds, also those outside ``pool`` where that is a part
+    seen: float = 1.0  # the share of the encoded pool that ``pool`` is
 
     def free(self, besides: Sequence[int] = ()) -> NDArray[np.int64]:
         """Return the places of items that nobody has labelled and that are not ``besides`` those."""
@@ -63,18 +64,19 @@ class Draft:
 
     def pick(self, situation: Situation, selector: str) -> tuple[list[Place], list[int]]:
         """Return the queue without its audit items, unfinished items first, then what the selector chose; and the selector's order as
-        item ids, in which audit items that have their label stand where they would be asked, and nothing that somebody holds."""
+        item ids, in which audit items that have their label stand where they would be asked. Of a part of the pool as large a part of
+        them takes part."""
         audit = self.pool.places(self.labelled.items[self.labelled.audit & ~self.labelled.test])
-        audit = audit[audit >= 0]
+        audit = audit[(audit >= 0) & (self.rng.random(len(audit)) < self.seen)]
         wanted = replace(situation, pool=np.union1d(situation.pool, audit))
         picked = select(selector, wanted, self.settings.queue_size + len(audit))
         rows: list[Place] = [(place, Reason.RECHECK, None, None) for place in self.unfinished()]
-        there, holds = ~np.isin(picked.indices, audit), {item for item, _ in self.held}
+        there = ~np.isin(picked.indices, audit)
         rows += [
             (int(place), picked.reason, float(value), None)
             for place, value in zip(picked.indices[there], picked.scores[there], strict=True)
         ]
-        return rows[: self.settings.queue_size], [item for item in self.pool.ids[picked.indices].tolist() if item not in holds]
+        return rows[: self.settings.queue_size], self.pool.ids[picked.indices].tolist()
 
     def with_audit(self, picked: list[Place]) -> list[Place]:
         """Weave uniformly drawn audit items in, so that their share of everything asked stays at the setting, released ones not counted."""

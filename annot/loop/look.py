@@ -66,7 +66,7 @@ class Look:
         pool, test = (_vectors(workspace, serving, items[split]) for split in (Split.POOL, Split.TEST))
         answered = np.array([answer.item for answer in answers], np.int64)
         part = pool.part(PART, answered, rng)
-        draft = Draft(part, answers, labelled, [], settings, rng, 0, 0)
+        draft = Draft(part, answers, labelled, [], settings, rng, released=0, left=0)
         model = store.runs.get(project.published_run).number if project.published_run else 0
         method = learning.method_of(settings.self_training, project.exclusive)
         used = method if learning.uses(store.runs.newest_check(project.id, run=model > 0), method) else "none"

@@ -24,7 +24,7 @@ from annot.loop.drafting import Draft
 from annot.loop.encoding import cache_of, label_texts, serving_encoder
 from annot.loop.item_vectors import Index, Vectors
 from annot.loop.targets import settle
-from annot.records import Answer, Check, Kind, Label, Project, QueueRow, Ranking, Reason, Split
+from annot.records import Check, Kind, Label, Project, QueueRow, Ranking, Reason, Split
 from annot.selectors.coldstart import zero_shot
 from annot.settings import ProjectSettings, Workspace
 from annot.store import Store
@@ -56,6 +56,8 @@ class Ranker:
         self._head: heads.Head | None = None
         self._twins: tuple[str, NDArray[np.int64]] | None = None
         self._asked: list[int] = []
+        self._audit: set[int] = set()
+        self._lease = 0
         self.missing = 0
         self.classes = 0
 
@@ -129,7 +131,7 @@ class Ranker:
         labels = store.projects.labels(project.id)
         answers = list(store.answers.current(project.id))
         held = store.queue.held(project.id, time.time())
-        self._release(store, answers, held)
+        self._release(store)
         released = store.queue.released(project.id)
         labelled = settle(answers, labels, project.exclusive, released)
         spent = sum(answer.kind is Kind.LABEL and answer.split is Split.POOL for answer in answers)
@@ -141,7 +143,8 @@ class Ranker:
         left = len(pool.ids) - int((pool.places(np.union1d(labelled.items[~labelled.test], waiting)) >= 0).sum())
         if settings.rank_at_most:
             pool = pool.part(settings.rank_at_most, np.array([answer.item for answer in answers], np.int64), rng)
-        draft = Draft(pool, answers, labelled, held, settings, rng, len(released), left)
+        seen = len(pool.ids) / max(1, len(vectors[Split.POOL].ids))
+        draft = Draft(pool, answers, labelled, held, settings, rng, len(released), left, seen)
         situation = replace(draft.situation(project.exclusive), groups=self._groups(store, pool))
         method = learning.method_of(settings.self_training, project.exclusive)
         check = store.runs.newest_check(project.id, run=model > 0)
@@ -154,14 +157,18 @@ class Ranker:
         else:
             selector, situation = settings.selector, replace(situation, proba=learned.proba)
         guess = Guesser(labels, situation.proba)
-        picked, self._asked = draft.pick(situation, selector)
+        picked, asked = draft.pick(situation, selector)
         rows = [
             QueueRow(int(pool.ids[place]), reason, value, chance, guess.at(place))
             for place, reason, value, chance in draft.with_audit(picked)
         ]
         pseudo = 0 if learned is None else len(learned.pseudo)
         ranking = Ranking(0, model, spent, selector, time.perf_counter() - started, time.time(), pseudo)
-        store.queue.rewrite(project.id, rows, ranking, last_event)
+        with store.unit():
+            self._release(store)  # by the order that was asked in while this one was made
+            store.queue.rewrite(project.id, rows, ranking, last_event)
+            self._asked, self._lease = asked, store.queue.newest_lease()
+            self._audit = set(labelled.items[labelled.audit].tolist())
         judged = (last_event, model, len(vectors[Split.TEST].ids))
         if learned is not None and self._estimated != judged:
             judge = judging.Judge(pool, learned, labelled, project.exclusive, len(vectors[Split.POOL].ids), settings.seed)
@@ -173,14 +180,11 @@ class Ranker:
                 store.runs.note_check(project.id, replace(found, labels=spent, model=model, at=time.time()))
         return ranking
 
-    def _release(self, store: Store, answers: Sequence[Answer], held: Sequence[tuple[int, Reason]]) -> None:
-        """Release the audit items that stand before an item people have got since, in the order last asked in."""
-        got = {item for item, reason in held if reason in CHOSEN_BY_MODEL}
-        got |= {answer.item for answer in answers if answer.reason in CHOSEN_BY_MODEL}
+    def _release(self, store: Store) -> None:
+        """Release the audit items that stand before an item somebody took since, in the order last asked in."""
+        got = store.queue.taken_since(self._project, self._lease, CHOSEN_BY_MODEL)
         last = max((place for place, item in enumerate(self._asked) if item in got), default=-1)
-        if passed := set(self._asked[: last + 1]) - got:
-            audit = {answer.item for answer in answers if answer.reason is Reason.AUDIT}
-            store.queue.release(self._project, sorted(passed & audit), time.time())
+        store.queue.release(self._project, [item for item in self._asked[: last + 1] if item in self._audit], time.time())
 
     def _groups(self, store: Store, pool: Vectors) -> NDArray[np.int64]:
         """Return the group (n,) of near-duplicates each item is in, named by its leader; -1 where it stands alone."""

@@ -5,7 +5,7 @@ A claim is one immediate transaction, so no two people (or tabs) get the same it
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from sqlite3 import Row
 from typing import Any
 
@@ -71,6 +71,15 @@ class Queue:
 
     def released(self, project: int) -> frozenset[int]:
         return frozenset(row["item_id"] for row in self._db.rows("SELECT item_id FROM released WHERE project_id = ?", (project,)))
+
+    def newest_lease(self) -> int:
+        """Return the id of the newest lease of any project: ids only grow."""
+        return int(self._db.scalar("SELECT max(id) FROM leases") or 0)
+
+    def taken_since(self, project: int, lease: int, reasons: Collection[Reason]) -> set[int]:
+        """Return the items of the leases made after ``lease`` for one of these reasons."""
+        rows = self._db.rows("SELECT item_id, reason FROM leases WHERE id > ? AND project_id = ?", (lease, project))
+        return {row["item_id"] for row in rows if row["reason"] in reasons}
 
     def ranking(self, project: int) -> tuple[Ranking, int] | None:
         """Return the newest stamp and the last event it knew of."""
