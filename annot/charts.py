@@ -3,7 +3,7 @@
 Must not compute a figure: what is drawn is what ``stats --json`` prints.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import altair as alt
@@ -23,6 +23,8 @@ ACROSS = {"labels": "Labels spent", "hours": "Hours of labelling", "cost": "Cost
 DRAWN_AHEAD = 2.0
 # An estimate on fewer items jumps between nothing and everything.
 LEAST_ITEMS = 5
+# Of each of the small charts, in pixels: two of them stand beside each other on a telephone.
+WIDE, HIGH = 96, 76
 
 
 def budget(facts: Facts, across: str = "labels") -> alt.LayerChart | None:
@@ -57,7 +59,7 @@ def budget(facts: Facts, across: str = "labels") -> alt.LayerChart | None:
         "what:N",
         title=None,
         scale=alt.Scale(domain=present, range=[COLOURS[name] for name in present]),
-        legend=alt.Legend(orient="bottom", symbolOpacity=1, labelLimit=240),
+        legend=alt.Legend(orient="bottom", symbolType="stroke", symbolSize=250, symbolStrokeWidth=3, symbolOpacity=1, labelLimit=240),
     )
     dash = alt.StrokeDash(
         "what:N", scale=alt.Scale(domain=present, range=[[1, 0] if name == MEASURED else [6, 4] for name in present]), legend=None
@@ -68,9 +70,11 @@ def budget(facts: Facts, across: str = "labels") -> alt.LayerChart | None:
         base.mark_line(strokeWidth=2.5).encode(x=x, y=y, color=colour, strokeDash=dash),
         base.transform_filter(alt.datum.what == MEASURED).mark_point(filled=True, size=24).encode(x=x, y=y, color=colour, tooltip=_tips()),
     ]
-    runs = [{"x": place(run.labels), "run": f"model {run.number}"} for run in facts.runs if run.state is RunState.PUBLISHED]
-    if runs:
-        layers.append(alt.Chart(pd.DataFrame(runs)).mark_rule(strokeDash=[4, 4], color=QUIET).encode(x="x:Q", tooltip="run:N"))
+    runs = [{"x": place(run.labels), "mark": f"model {run.number}"} for run in facts.runs if run.state is RunState.PUBLISHED]
+    changes = [{"x": place(one.labels), "mark": one.words} for one in report.changes] if report is not None else []
+    for marks, dashes in ((runs, [4, 4]), (changes, [1, 3])):
+        if marks:
+            layers.append(alt.Chart(pd.DataFrame(marks)).mark_rule(strokeDash=dashes, color=QUIET).encode(x="x:Q", tooltip="mark:N"))
     if report is not None and report.target:
         goal = pd.DataFrame([{"y": report.target, "goal": f"target {100 * report.target:g} %"}])
         layers.append(alt.Chart(goal).mark_rule(color="#b3261e", strokeWidth=1.5).encode(y="y:Q", tooltip="goal:N"))
@@ -131,7 +135,7 @@ def per_label(report: Report, most: int = 12) -> alt.Chart | None:
         for label, value, low, high in one.f1
         if label in names
     ]
-    base = alt.Chart(pd.DataFrame(rows)).properties(width=150, height=90)
+    base = alt.Chart(pd.DataFrame(rows)).properties(width=WIDE, height=HIGH)
     y = alt.Y("f1:Q", title=None, scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format=".0%", tickCount=3))
     x = alt.X("labels:Q", title=None, axis=alt.Axis(tickCount=3, format="d"))
     tips = [alt.Tooltip("labels:Q", title="Labels"), alt.Tooltip("f1:Q", format=".1%", title="F1"),
@@ -140,9 +144,20 @@ def per_label(report: Report, most: int = 12) -> alt.Chart | None:
     line = base.mark_line(color=COLOURS[MEASURED], point=alt.OverlayMarkDef(size=18)).encode(x=x, y=y, tooltip=tips)
     order = [row.name for row in worst]
     made: alt.Chart = alt.layer(band, line).facet(
-        facet=alt.Facet("label:N", title=None, sort=order, header=alt.Header(labelLimit=150)), columns=5
+        facet=alt.Facet("label:N", title=None, sort=order, header=alt.Header(labelLimit=WIDE)), columns=5
     )
     return made
+
+
+def apart(facets: alt.Chart) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each small chart of a faceted one as (name, Vega-Lite specification), so that a page can break their row where it is narrow."""
+    whole = facets.to_dict()
+    rows, facet = whole["datasets"][whole["data"]["name"]], whole["facet"]
+    for name in facet["sort"]:
+        mine = [row for row in rows if row[facet["field"]] == name]
+        # Streamlit would fit axes and title into these sizes too.
+        size = {"autosize": "pad", "width": WIDE, "height": HIGH}
+        yield name, {**size, "title": {"text": name, "limit": 1.4 * WIDE, "fontSize": 13}, "data": {"values": mine}, **whole["spec"]}
 
 
 def reliability(report: Report) -> alt.LayerChart | None:

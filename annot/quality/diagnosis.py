@@ -61,7 +61,7 @@ class Skips:
     @property
     def worst(self) -> tuple[SkipRate, ...]:
         """The labels whose share is higher than the overall one beyond their interval."""
-        return tuple(one for one in self.labels if one.rate.low > self.overall.value)
+        return tuple(one for one in self.labels if one.items and one.rate.low > self.overall.value)
 
     def words(self, names: Sequence[str]) -> list[str]:
         """Return the overall share and a line for each of ``worst``; ``names`` belong to the labels."""

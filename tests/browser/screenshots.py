@@ -12,7 +12,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from annot.loop import accounts, labelling
+from annot.loop import accounts, labelling, projects
 from annot.loop.sample import FOLDER, ensure_sample
 from annot.records import Event, Kind, Project, QueueRow, Ranking, Reason, Role, User
 from annot.settings import Workspace
@@ -24,7 +24,8 @@ from .gold import Gold, emotions, intents
 from .keyboard import all_saved, on_screen
 
 OUT = ROOT / "docs" / "img"
-LABELS = 66
+LABELS = 120
+SETTINGS = {"target": 0.9, "hourly_rate": 25.0, "audit_share": 0.2, "run_every": 40}
 PORT = 8642
 
 
@@ -33,13 +34,14 @@ def main() -> None:
         home = Workspace(Path(folder))
         with Store(home.database) as store:
             lead, password = accounts.add_account(store, "lead", Role.LEAD)
-            annotator, _ = accounts.add_account(store, "mira", Role.ANNOTATOR)
-            project = ensure_sample(store, lead)
-            store.projects.set_member(project.id, annotator.id, Role.ANNOTATOR)
+            others = [accounts.add_account(store, name, Role.ANNOTATOR)[0] for name in ("mira", "tomas")]
+            project = projects.change_settings(store, ensure_sample(store, lead), SETTINGS)
+            for one in others:
+                store.projects.set_member(project.id, one.id, Role.ANNOTATOR)
             app = App(home, PORT, lead, password)
             try:
                 app.start("worker")
-                label(store, project, [lead, annotator])
+                label(store, project, [lead, *others])
                 app.start("web")
                 shoot(app)
             finally:
@@ -60,12 +62,12 @@ def label(store: Store, project: Project, people: list[User]) -> None:
     ids = {one.name: one.id for one in store.projects.labels(project.id)}
     settle(store, project)
     for n in range(LABELS):
-        person = people[n % 3 % 2]
-        (lease,) = labelling.sync(store, project, person, "shots", events=[], hold=[], want=1).leases
+        person = people[n % len(people)]
+        (lease,) = labelling.sync(store, project, person, f"shots-{person.id}", events=[], hold=[], want=1).leases
         item = store.items.get(project.id, lease.item)
         assert item is not None
-        event = Event(f"shot-{n:06d}", Kind.LABEL, lease.item, (ids[gold[item.external_id]],), lease=lease.id, seconds=3.0)
-        labelling.sync(store, project, person, "shots", events=[event], hold=[], want=0)
+        event = Event(f"shot-{n:06d}", Kind.LABEL, lease.item, (ids[gold[item.external_id]],), lease=lease.id, seconds=3.0 + n % 5)
+        labelling.sync(store, project, person, f"shots-{person.id}", events=[event], hold=[], want=0)
         if n % 20 == 0 and n:
             settle(store, project)
     settle(store, project)
@@ -90,13 +92,34 @@ def shoot(app: App) -> None:
             page.wait_for_selector("[data-item]")
             time.sleep(1.5)
             page.screenshot(path=OUT / f"label{suffix}.png")
-            for path in ("lead", "data", "settings"):
-                page.set_viewport_size({"width": 1280, "height": 1240 if path == "lead" else 800})
+            for path in ("data", "settings"):
                 page.goto(f"{app.address}/{path}")
                 page.wait_for_selector("h1")
                 time.sleep(4)
                 page.screenshot(path=OUT / f"{path}{suffix}.png")
+            shoot_lead(page, app, suffix)
         browser.close()
+
+
+def shoot_lead(page: Page, app: App, suffix: str) -> None:
+    """Take the top of the Lead page, and what holds the model back with the examples of the most frequent mistake."""
+    page.goto(f"{app.address}/lead")
+    end = page.get_by_role("heading", name="Take it with you")
+    end.wait_for(timeout=30_000)
+    page.set_viewport_size({"width": 1280, "height": 3600})  # so that nothing is left to scroll, and a part can be cut out
+    time.sleep(4)
+    page.mouse.move(5, 5)
+    places = {}
+    for name in ("Label by label", "What holds us back", "Runs"):
+        if name == "Runs":
+            page.locator(".stColumn details > summary").first.click()
+            time.sleep(1)
+        places[name] = (page.get_by_role("heading", name=name, exact=True).bounding_box() or {})["y"]
+    whole = {"x": 0.0, "width": 1280.0}
+    page.screenshot(path=OUT / f"lead{suffix}.png", clip={**whole, "y": 0.0, "height": places["Label by label"] - 16})
+    held = {"y": places["What holds us back"] - 16, "height": places["Runs"] - places["What holds us back"]}
+    page.screenshot(path=OUT / f"lead-held-back{suffix}.png", clip={**whole, **held})
+    page.set_viewport_size({"width": 1280, "height": 800})
 
 
 def shoot_label_set(name: str, make: Callable[[Store, User, Path, int], Gold]) -> None:

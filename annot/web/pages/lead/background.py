@@ -18,7 +18,7 @@ RUN_WORDS = {
 
 
 def show_runs(facts: status.Facts) -> None:
-    st.subheader("Runs")
+    st.header("Runs")
     if not facts.runs:
         st.caption("No transformer has been fine-tuned yet.")
         return
@@ -42,7 +42,7 @@ def show_runs(facts: status.Facts) -> None:
 
 
 def show_per_day(facts: status.Facts) -> None:
-    st.subheader("Labels per day")
+    st.header("Labels per day")
     if not facts.per_day:
         st.caption("Nobody has labelled yet.")
         return
@@ -62,18 +62,16 @@ def show_per_day(facts: status.Facts) -> None:
 
 def show_flags(facts: status.Facts) -> None:
     if facts.flags:
-        st.subheader("Flagged")
+        st.header("Flagged")
         rows = [{"Text": text, "Note": note, "By": user} for _, text, user, note in facts.flags]
         st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch")
 
 
 def show_background(facts: status.Facts) -> None:
-    st.subheader("Background")
-    st.caption(facts.worker.words)
+    st.header("Background")
+    st.caption(plain(facts.worker.words))
     for job in facts.jobs:
-        name = {"encode": "Encoding", "run": "Fine-tuning", "report": "Making the report", "twins": "Looking for twins"}.get(
-            job.kind, job.kind
-        )
+        name = JOB_WORDS.get(job.kind, job.kind)
         if job.state is JobState.RUNNING:
             share = min(1.0, job.done / job.total) if job.total else 0.0
             st.progress(share, text=f"{plain(job.message or name)}: {job.done:,} of {job.total:,}")

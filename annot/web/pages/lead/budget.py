@@ -2,13 +2,13 @@
 
 import time
 
-import pandas as pd
 import streamlit as st
 
 from annot import charts
 from annot.loop import status
 from annot.quality.stopping import Kind
 from annot.quality.votes import Says
+from annot.records import RunState
 from annot.web import state
 from annot.web.plain import plain
 
@@ -40,10 +40,12 @@ def show_verdict(facts: status.Facts) -> None:
     advice = "".join(f"\n- {plain(one)}" for one in report.verdict.advice)
     draw(f"**{plain(report.verdict.sentence)}**{advice}", icon=icon)
     behind = facts.spent - report.labels
-    when = f"as of {report.labels:,} labels, {status.ago(max(0.0, time.time() - report.at))} ago"
-    with st.expander(f"Why: {len(report.verdict.votes)} votes, {when}{f'; {behind} labels since' if behind > 0 else ''}"):
-        rows = [{"Voice": VOICES.get(vote.name, vote.name), "Says": SAYS[vote.says], "Because": vote.why} for vote in report.verdict.votes]
-        st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch")
+    since = f"; {behind:,} label{'s' if behind > 1 else ''} since" if behind > 0 else ""
+    st.caption(f"As of {report.labels:,} labels, {status.ago(max(0.0, time.time() - report.at))} ago{since}")
+    # Streamlit folds an expander up when its words change, so what changes by itself stands above it.
+    with st.expander(f"Why: {len(report.verdict.votes)} votes"):
+        votes = (f"**{VOICES.get(vote.name, vote.name)}: {SAYS[vote.says]}.** {plain(vote.why)}" for vote in report.verdict.votes)
+        st.markdown("\n".join(f"- {vote}" for vote in votes))
 
 
 def show_headline(facts: status.Facts) -> None:
@@ -66,7 +68,7 @@ def show_headline(facts: status.Facts) -> None:
         if other is not None:
             cells[0].caption(f"audit items: {other.value:.1%} ({other.low:.1%} to {other.high:.1%}, {other.n:,})")
     cells[1].metric("Labels", f"{facts.spent:,}", help=f"{facts.audit} of them audit items, drawn at random to measure quality.")
-    released = f", {facts.report.released} of them since training" if facts.report and facts.report.released else ""
+    released = f", {facts.report.released} of them released to training" if facts.report and facts.report.released else ""
     cells[1].caption(f"{facts.audit} audit{released}, {facts.skipped} skipped")
     cells[2].metric("Pool", f"{facts.pool:,}")
     cells[2].caption(f"and {facts.test:,} test items" if facts.test else "no test split")
@@ -80,11 +82,11 @@ def show_headline(facts: status.Facts) -> None:
         cells[3].metric("Ranked by", "nothing yet")
         cells[3].caption("items are asked in random order")
     if not facts.worker.alive:
-        st.warning(facts.worker.words, icon=":material/warning:")
+        st.warning(plain(facts.worker.words), icon=":material/warning:")
 
 
 def show_curve(facts: status.Facts) -> None:
-    st.subheader("Budget curve")
+    st.header("Budget curve")
     axes = ["labels", "hours", *(["cost"] if facts.settings.hourly_rate else [])] if facts.report else ["labels"]
     across = "labels"
     if len(axes) > 1:
@@ -99,15 +101,29 @@ def show_curve(facts: status.Facts) -> None:
     if chart is None:
         st.caption(f"The curve starts with the first model, and {charts.LEAST_ITEMS} items to judge it by.")
         return
-    st.altair_chart(chart, width="stretch")
-    st.caption(
-        "The green band is a 90 % interval. Dashed upright lines: labels at which a newly trained encoder was started that was later "
-        "published. The orange curve is replayed from your labels on the plain encoder; it compares, it does not measure."
-    )
+    # Side by side the legend's names would be cut off on a narrow screen; one above the other they take room from the curve.
+    st.altair_chart(chart.configure_legend(columns=1).properties(height=430), width="stretch", alt=_in_words(facts, across))
+    notes = ["The green band is a 90 % interval."]
+    if facts.report is not None and facts.report.target:
+        notes.append("The red line is the target.")
+    if any(run.state is RunState.PUBLISHED for run in facts.runs):
+        notes.append("Dashed upright lines: labels at which a newly trained encoder was started that was later published.")
+    if facts.report is not None and facts.report.changes:
+        notes.append("Dotted upright lines: another query strategy, or self-training switched on or off.")
+    if facts.report is not None and facts.report.shadow is not None and facts.report.shadow.curve and facts.report.metric == "accuracy":
+        notes.append("The orange curve is replayed from your labels on the plain encoder; it compares, it does not measure.")
+    st.caption(" ".join(notes))
+
+
+def _in_words(facts: status.Facts, across: str) -> str:
+    metric = facts.report.metric if facts.report else "accuracy"
+    point = facts.latest(metric)
+    newest = f"; at {point.labels:,} labels {point.value:.1%} ({point.low:.1%} to {point.high:.1%})" if point else ""
+    return f"Budget curve: {charts.METRICS[metric]} against {charts.ACROSS[across].lower()}{newest}"
 
 
 def show_ahead(facts: status.Facts) -> None:
-    st.subheader("What is ahead")
+    st.header("What is ahead")
     report = facts.report
     if report is None:
         st.caption("Nothing can be foretold before the first report.")

@@ -1,11 +1,10 @@
 """What holds the model back, on the Lead page: confusions with examples, scarce labels, skips, drift, calibration, self-training.
 
-Draws facts, computes none. Texts are shown in tables, which take them for text.
+Draws facts, computes none.
 """
 
 from collections.abc import Iterable
 
-import pandas as pd
 import streamlit as st
 
 from annot import charts
@@ -17,7 +16,7 @@ FEW = 5
 
 
 def show_held_back(facts: status.Facts) -> None:
-    st.subheader("What holds us back")
+    st.header("What holds us back")
     st.markdown(
         plain(facts.self_training.words[0].upper() + facts.self_training.words[1:] + "."),
         help="Pseudo-labels are the model's own, used only in training. Whether they help is found out on people's labels that the "
@@ -38,7 +37,7 @@ def show_held_back(facts: status.Facts) -> None:
 
 
 def _confusion(held: HeldBack) -> None:
-    st.markdown("**Taken for one another**")
+    st.subheader("Taken for one another")
     if not held.confusion:
         st.caption(f"No mistake on {held.judged} items so far." if held.judged else "No item to judge by yet.")
         return
@@ -46,20 +45,21 @@ def _confusion(held: HeldBack) -> None:
         _with_texts(one.words, one.examples)
     if rest := held.confusion[FEW:]:
         st.caption(plain("; ".join(one.words for one in rest)))
-    st.caption(f"Counted on {held.judged} items the model did not choose, of those with the first label.")
+    st.caption(f"Counted on {held.judged:,} items the model did not choose: of those with the first label, how many it gives the second.")
 
 
 def _with_texts(words: str, examples: Iterable[tuple[int, str]]) -> None:
-    rows = [{"Item": item, "Text": text} for item, text in examples]
-    if not rows:
+    shown = list(examples)
+    if not shown:
         st.markdown(plain(words))
         return
     with st.expander(plain(words)):
-        st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch")
+        for item, text in shown:
+            st.text(f"{item}: {text}")
 
 
 def _answers(held: HeldBack) -> None:
-    st.markdown("**Too few answers, and passed over**")
+    st.subheader("Too few answers, and passed over")
     for words, _ in held.scarce[:FEW]:
         st.markdown(plain(words))
     if len(held.scarce) > FEW:
@@ -71,8 +71,8 @@ def _answers(held: HeldBack) -> None:
 
 
 def _calibration(facts: status.Facts, held: HeldBack) -> None:
-    st.markdown("**Is it as sure as it is right?**")
+    st.subheader("Is it as sure as it is right?")
     st.markdown(plain(held.calibration_words[0].upper() + held.calibration_words[1:] + "."))
     if facts.report is not None and (chart := charts.reliability(facts.report)) is not None:
-        st.altair_chart(chart, width="stretch")
+        st.altair_chart(chart, width="stretch", alt=f"How often the model is right, against how sure it is: {held.calibration_words}.")
         st.caption("On the dashed line the model is as often right as it is sure. Upright lines are 90 % intervals.")

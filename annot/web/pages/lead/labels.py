@@ -10,7 +10,7 @@ from annot.quality import Interval
 
 
 def show_labels(facts: status.Facts) -> None:
-    st.subheader("Label by label")
+    st.header("Label by label")
     if facts.report is None:
         _answers(facts)
         return
@@ -18,18 +18,20 @@ def show_labels(facts: status.Facts) -> None:
         {
             "Label": row.name,
             "Answers": row.answers,
-            "Predicted in the pool": row.predicted,
+            "F1": _percent(row.f1),
             "Precision": _percent(row.precision),
             "Recall": _percent(row.recall),
-            "F1": _percent(row.f1),
+            "Predicted in the pool": row.predicted,
         }
         for row in facts.report.per_label
     ]
     st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch")
     st.caption("With 90 % intervals, from labels the model did not choose and what it says of the rest.")
     if (chart := charts.per_label(facts.report)) is not None:
-        with st.expander("F1 of each label against labels spent, the lowest first", expanded=len(rows) <= 10):
-            st.altair_chart(chart, width="content")
+        titled = st.expander("F1 of each label against labels spent, the lowest first", expanded=len(rows) <= 10)
+        with titled, st.container(horizontal=True):
+            for name, small in charts.apart(chart):
+                st.vega_lite_chart(small, width="content", alt=f"F1 of {name} against labels spent, with its 90 % interval")
 
 
 def _percent(interval: Interval) -> str:
