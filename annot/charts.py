@@ -77,7 +77,7 @@ def budget(facts: Facts, across: str = "labels") -> alt.LayerChart | None:
             layers.append(alt.Chart(pd.DataFrame(marks)).mark_rule(strokeDash=dashes, color=QUIET).encode(x="x:Q", tooltip="mark:N"))
     if report is not None and report.target:
         goal = pd.DataFrame([{"y": report.target, "goal": f"target {100 * report.target:g} %"}])
-        layers.append(alt.Chart(goal).mark_rule(color="#b3261e", strokeWidth=1.5).encode(y="y:Q", tooltip="goal:N"))
+        layers.append(alt.Chart(goal).mark_rule(color="#c9342b", strokeWidth=1.5).encode(y="y:Q", tooltip="goal:N"))
     return alt.layer(*layers).properties(height=360)
 
 

@@ -18,7 +18,8 @@ import pytest
 from annot import frozen, selftraining
 from annot.compute import Local
 from annot.compute.scoring import PoolScorer
-from annot.loop import accounts, encoding, labelling, projects, reporting, rounds, status, training
+from annot.loop import accounts, encoding, findings, labelling, projects, reporting, rounds, status, training
+from annot.loop.look import Look
 from annot.loop.ranking import Ranker
 from annot.loop.sample import FOLDER, ensure_sample
 from annot.loop.targets import settle
@@ -557,3 +558,32 @@ def test_a_report_says_what_the_rows_say_and_remembers_the_one_before(
     store.reports.replace(project.id, Stored(60, 0, 0.0, '{"labels": 1}', "{}"))
     assert status.lead_facts(store, project).report is None
     assert reporting.report_project(home, store, project, lambda *step: None)
+
+
+def test_texts_imported_after_the_audit_are_said_not_to_be_judged_yet(
+    home: Workspace, store: Store, project: Project, lead: User, gold: dict[str, str]
+) -> None:
+    texts = store.items.texts([item for item, _ in store.items.hashes(project.id, Split.POOL)][:60])
+    fresh = projects.create_project(store, "two imports", lead)
+    projects.set_label_set(store, fresh, [replace(label, id=0, parent=None) for label in store.projects.labels(project.id)])
+    fresh = projects.change_settings(store, store.projects.get(fresh.id), {"audit_share": 0.5})
+    add_items(store, fresh, texts)
+    ids = [label.id for label in store.projects.labels(fresh.id)]
+    ranker = Ranker(home, fresh.id)
+    ranker.refresh(store)
+    leases = labelling.sync(store, fresh, lead, "tab", events=[], hold=[], want=30).leases
+    events = [Event(f"two-{n:06d}", Kind.LABEL, one.item, (ids[n // 2 % 2],), lease=one.id, seconds=2.0) for n, one in enumerate(leases)]
+    labelling.sync(store, fresh, lead, "tab", events=events, hold=[], want=0)
+    ranker.refresh(store)
+    look = Look.at(home, store, fresh)
+    assert look is not None
+    assert findings.not_audited(look) == ""
+    add_items(store, fresh, [f"{text} Again." for text in texts])
+    encoding.encode_project(home, store, fresh, encoding.serving_encoder(home, fresh), lambda *step: None)
+    look = Look.at(home, store, fresh)
+    assert look is not None
+    assert findings.not_audited(look).endswith("audit items are of the texts imported last, which are 50 % of the pool")
+    assert reporting.report_project(home, store, fresh, lambda *step: None)
+    report = status.lead_facts(store, fresh).report
+    assert report is not None
+    assert any("imported last" in one for one in (report.verdict.sentence, *report.verdict.advice))

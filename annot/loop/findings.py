@@ -79,6 +79,21 @@ def find_drift(look: Look) -> tuple[Drifted, ...]:
     return (Drifted(words, found.found, _texts(look, found.typical) if found.found else ()),)
 
 
+def not_audited(look: Look) -> str:
+    """Say that texts were imported after most audit items had been drawn, so that quality speaks for the others; empty where it does not.
+
+    The share of the newest import among audit items should be its share of what people were not asked about.
+    """
+    first = look.store.items.newest_import_from(look.project.id)
+    if first is None or look.judged.source != "audit":
+        return ""
+    audit = look.judged.items
+    fresh, wanted = int((audit >= first).sum()), float((look.draft.pool.ids >= first).mean())
+    if fresh >= wanted * len(audit) / 2:
+        return ""
+    return f"{fresh} of {len(audit)} audit items are of the texts imported last, which are {100 * wanted:.0f} % of the pool"
+
+
 def _texts(look: Look, items: Sequence[int]) -> tuple[tuple[int, str], ...]:
     return tuple(zip(items, (text[:500] for text in look.store.items.texts(list(items))), strict=True))
 

@@ -17,14 +17,14 @@ import numpy as np
 from annot import frozen, quality
 from annot.loop import smalltext_stopping
 from annot.loop.encoding import Progress
-from annot.loop.findings import find_held_back, hints
+from annot.loop.findings import find_held_back, hints, not_audited
 from annot.loop.look import Look
 from annot.loop.report import Change, Curve, LabelRow, Memory, Milestone, Report, earlier
 from annot.loop.shadow import Material, Shadow, shadow
 from annot.quality import effort as efforts
 from annot.quality.effort import Effort
 from annot.quality.forecast import CurvePoint, Forecast, Range, forecast
-from annot.quality.stopping import Verdict, verdict
+from annot.quality.stopping import Kind, Verdict, verdict
 from annot.quality.votes import Band, Checkpoint, Facts
 from annot.records import Project, Relation, Split
 from annot.settings import Workspace
@@ -184,7 +184,10 @@ def weigh(look: Look, metric: str, curve: Sequence[Curve], ahead: Forecast | Non
         metric=metric.replace("_f1", "-F1"),
         source=look.judged.source,
     )
-    return verdict(votes, facts, hints(look))
+    made = verdict(votes, facts, hints(look))
+    if (why := not_audited(look)) and made.kind in (Kind.STOP, Kind.NEAR):
+        return replace(made, kind=Kind.TOO_EARLY, sentence=f"Too early to say: {why}; go on until they are as large a part of both.")
+    return replace(made, advice=(*made.advice, f"Quality speaks for the texts imported before: {why}.")) if why else made
 
 
 def _thinned(rows: Sequence[T], most: int) -> list[T]:
