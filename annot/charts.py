@@ -95,7 +95,7 @@ def _scale(facts: Facts, across: str) -> Callable[[float], float]:
     report = facts.report
     rate = facts.settings.hourly_rate if across == "cost" else 1.0
     known = [(0, 0.0), *((one.labels, one.hours) for one in report.curve)]
-    pace = report.effort.hours / max(1, report.labels)
+    pace = 1 / report.effort.per_hour if report.effort.per_hour else 0.0
 
     def hours(labels: float) -> float:
         last, spent = known[-1]

@@ -161,7 +161,7 @@ def test_a_target_only_just_reached_says_how_many_labels_it_may_yet_take() -> No
     points = power_law(*range(10, 260, 10), error=0.02)
     told = forecast(points, points[-1].value, 1_000)
     assert told.outcome is Outcome.REACHED
-    assert re.fullmatch(r"the target of 0\.889 is reached \(80 %: now to (more than )?[\d,]+ labels\)", told.sentence)
+    assert re.fullmatch(r"the estimate is at the target of 0\.889, not surely \(80 %: now to (more than )?[\d,]+ labels\)", told.sentence)
 
 
 def test_an_error_that_all_points_share_widens_the_band_from_its_beginning() -> None:

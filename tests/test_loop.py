@@ -555,7 +555,10 @@ def test_a_report_says_what_the_rows_say_and_remembers_the_one_before(
     assert f"on {newest.n} test labels" in report.verdict.sentence
     assert status.as_json(facts)["report"] == json.loads(json.dumps(frozen.plain(report)))
     assert told[-1] == (3, 3, "The report is made")
+    changed = projects.change_settings(store, project, {"target": 0.95})
+    assert reporting.is_due(store, changed, store.answers.labels(project.id))
     store.reports.replace(project.id, Stored(60, 0, 0.0, '{"labels": 1}', "{}"))
+    assert reporting.is_due(store, project, store.answers.labels(project.id))
     assert status.lead_facts(store, project).report is None
     assert reporting.report_project(home, store, project, lambda *step: None)
 

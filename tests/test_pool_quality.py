@@ -30,8 +30,19 @@ def test_with_nothing_to_judge_by_everything_is_possible() -> None:
 
 
 def test_what_people_labelled_counts_exactly() -> None:
-    found = quality.pool_accuracy(replace(sample(9, 1), known_items=60, known_right=57, rest=0))
-    assert (found.value, found.low, found.high, found.n) == (0.95, 0.95, 0.95, 10)
+    found = quality.pool_accuracy(replace(sample(9, 1), known_items=6_000, known_right=5_700, rest=60))
+    assert found.value == pytest.approx(0.95, abs=0.005)
+    assert found.high - found.low < 0.005
+
+
+def test_where_all_is_labelled_only_audit_items_speak() -> None:
+    assert quality.pool_accuracy(replace(sample(9, 1), known_right=10, rest=0)) == quality.wilson(9, 10)
+
+
+def test_a_label_that_is_never_predicted_has_no_precision() -> None:
+    never = replace(sample(8, 2), rest_predicted=np.array([1.0, 0.0]))
+    never = replace(never, predicted=np.tile(EYE[0], (10, 1)))
+    assert quality.label_quality(never).precision[1] == quality.Interval(0.0, 0.0, 1.0, 0)
 
 
 def test_a_constant_confidence_tells_nothing_and_leaves_nearly_wilson() -> None:

@@ -68,7 +68,9 @@ class Draft:
         them takes part."""
         audit = self.pool.places(self.labelled.items[self.labelled.audit & ~self.labelled.test])
         audit = audit[(audit >= 0) & (self.rng.random(len(audit)) < self.seen)]
-        wanted = replace(situation, pool=np.union1d(situation.pool, audit))
+        may = np.zeros(len(self.pool.ids), bool)  # a union of sorted places would cost more than the selector
+        may[situation.pool] = may[audit] = True
+        wanted = replace(situation, pool=np.flatnonzero(may))
         picked = select(selector, wanted, self.settings.queue_size + len(audit))
         rows: list[Place] = [(place, Reason.RECHECK, None, None) for place in self.unfinished()]
         there = ~np.isin(picked.indices, audit)

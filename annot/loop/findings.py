@@ -15,7 +15,7 @@ from annot.quality.diagnosis import Disagreement, Scarce, Skips, advice, skips, 
 from annot.quality.drift import drift
 from annot.records import Answer, Kind, Reason, Relation, Split
 
-PAIRS = 12
+PAIRS, LONGEST = 12, 500
 
 
 def find_held_back(look: Look) -> HeldBack:
@@ -29,7 +29,7 @@ def find_held_back(look: Look) -> HeldBack:
         judged=found.n,
         scarce=tuple((one.words(look.names), one) for one in _scarce(look)),
         skips=passed,
-        skip_words=tuple(passed.words(look.names)),
+        skip_words=(*passed.words(look.names), *audit_skips(look)),
         drift=find_drift(look),
         calibration=told,
         calibration_words=told.words(),
@@ -46,7 +46,21 @@ def hints(look: Look) -> tuple[str, ...]:
 
 def _scarce(look: Look) -> tuple[Scarce, ...]:
     trained = look.draft.labelled.targets[look.draft.labelled.train].sum(axis=0).astype(np.int64)
-    return too_few(trained, look.predicted.sum(axis=0).astype(np.int64))
+    free = look.draft.free()
+    seen = look.predicted[free].sum(axis=0) * look.whole / max(1, len(look.draft.pool.ids))
+    return too_few(trained, np.round(seen).astype(np.int64))
+
+
+def audit_skips(look: Look) -> tuple[str, ...]:
+    """Say how many audit items were skipped, and how much lower quality is at worst: nobody knows whether the model has them right."""
+    labelled = set(look.draft.labelled.items.tolist())
+    skipped = {one.item for one in look.answers if one.kind is Kind.SKIP and one.reason is Reason.AUDIT} - labelled
+    judged = len(look.judged.truth)
+    if not skipped or look.judged.source != "audit":
+        return ()
+    worst = 100 * len(skipped) / (len(skipped) + judged)
+    were = f"{len(skipped)} audit texts were skipped and not judged"
+    return (f"{were}: had the model all of them wrong, {worst:.0f} points fewer were right",)
 
 
 def passed_over(look: Look) -> Skips:
@@ -94,8 +108,12 @@ def not_audited(look: Look) -> str:
     return f"{fresh} of {len(audit)} audit items are of the texts imported last, which are {100 * wanted:.0f} % of the pool"
 
 
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+
+
 def _texts(look: Look, items: Sequence[int]) -> tuple[tuple[int, str], ...]:
-    return tuple(zip(items, (text[:500] for text in look.store.items.texts(list(items))), strict=True))
+    return tuple(zip(items, (_short(text) for text in look.store.items.texts(list(items))), strict=True))
 
 
 def disagreements(answers: Sequence[Answer], labels: Sequence[int]) -> tuple[Disagreement, ...]:

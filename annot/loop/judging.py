@@ -18,6 +18,8 @@ from annot.records import Estimate
 
 # Of the items nobody labelled, a random part of so many tells what the model expects: to a fifth of a point at worst.
 REST_FROM = 50_000
+# A test split of so many labels stands for itself; a smaller one only where the audit is smaller still.
+ENOUGH = 30
 
 
 def pool_sample(
@@ -80,6 +82,11 @@ def split_sample(proba: NDArray[np.float32], exclusive: bool, targets: NDArray[n
         rest_predicted=predicted,
         rest_expected=expected,
     )
+
+
+def prefers_test(test: int, audit: int) -> bool:
+    """Tell whether quality is to be told from so many test labels rather than from so many audit labels."""
+    return test >= ENOUGH or test > audit
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,7 @@ class Look:
         """The labels quality rests on, and what the model says of their items."""
         labelled, exclusive = self.draft.labelled, self.project.exclusive
         use = labelled.test & (self.test.places(labelled.items) >= 0)
-        if use.any():
+        if use.any() and judging.prefers_test(int(use.sum()), int((labelled.audit & ~labelled.test).sum())):
             proba = self.learned.head.proba(self.test.of(labelled.items[use]))
             sample = judging.split_sample(proba, exclusive, labelled.targets[use])
             return Judged("test", labelled.items[use], labelled.targets[use], proba, sample)
@@ -114,6 +114,15 @@ class Look:
     @cached_property
     def predicted(self) -> NDArray[np.float32]:
         return learning.predict(self.learned.proba, self.project.exclusive)
+
+    @cached_property
+    def timed(self) -> list[Answered]:
+        """The pool's labels in order; one that came with a file took nobody's time."""
+        return [
+            Answered(answer.at, None if answer.reason is Reason.IMPORTED else answer.seconds, answer.user)
+            for answer in self.answers
+            if answer.kind is Kind.LABEL and answer.split is Split.POOL
+        ]
 
     @cached_property
     def answered(self) -> list[Answered]:

@@ -4,6 +4,7 @@ Must not compute anything (``reporting`` does) nor know how it is shown.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from annot import frozen
 from annot.loop.shadow import Shadow
@@ -114,6 +115,7 @@ class Report:
     held_back: HeldBack
     seconds: float
     changes: tuple[Change, ...] = ()
+    stamp: str = ""  # of the settings and labels it was made for
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +127,12 @@ class Memory:
     checkpoints: tuple[tuple[int, tuple[int, ...]], ...]  # (labels spent, predicted label ids)
 
 
+@lru_cache(maxsize=16)  # every open Lead page asks for the same every few seconds
 def earlier(stored: Stored | None) -> tuple[Report | None, Memory]:
     """Return the stored report and its memory; None and an empty one where there is none, or another version of Annot wrote it."""
     try:
         if stored is not None:
             return frozen.thaw(Report, stored.facts), frozen.thaw(Memory, stored.memory)
     except (ValueError, KeyError, TypeError):
-        pass  # the worker will make a new one
+        pass  # so a report is due, and the worker makes a new one
     return None, Memory((), (), ())

@@ -4,6 +4,7 @@ Must not decide what is asked or published: what it says is read by people only.
 else on audit items.
 """
 
+import json
 import math
 import time
 from collections import Counter
@@ -26,8 +27,8 @@ from annot.quality.effort import Effort
 from annot.quality.forecast import CurvePoint, Forecast, Range, forecast
 from annot.quality.stopping import Kind, Verdict, verdict
 from annot.quality.votes import Band, Checkpoint, Facts
-from annot.records import Project, Relation, Split
-from annot.settings import Workspace
+from annot.records import Project, Reason, Relation, Split
+from annot.settings import ProjectSettings, Workspace
 from annot.store import Store
 from annot.store.reports import Stored
 
@@ -35,19 +36,32 @@ from annot.store.reports import Stored
 EVERY, EVERY_SHARE = 20, 0.05
 STOP_SET, CHECKPOINTS = 500, 8
 # The curve is thinned to so many points, and so many earlier reports are remembered.
-POINTS, MILESTONES, CHANGES = 150, 40, 20
+POINTS, MILESTONES, CHANGES = 150, 40, 10
 # How far ahead a forecast looks: so many times the labels there are, and so many more at least.
 AHEAD, AHEAD_AT_LEAST = 4, 500
 HALF_INTERVAL = 1.645
+# Points judged on fewer items are no ground for a forecast.
+LEAST_ITEMS = 10
+# Where more of the labels than this share came with a file or were chosen by hand, the saving is not the model's.
+OTHERS_SHARE = 0.1
 
 T = TypeVar("T")
 
 
 def is_due(store: Store, project: Project, spent: int) -> bool:
-    """Tell whether labels have come, or the model changed, since the newest report."""
+    """Tell whether labels have come, or the model, the label set or a setting it rests on changed, since the newest report."""
     last = store.reports.newest(project.id)
-    model = project.published_run or 0
-    return last is None or last.model != model or abs(spent - last.labels) >= max(EVERY, EVERY_SHARE * last.labels)
+    before, _ = earlier(last)
+    if last is None or before is None or last.model != (project.published_run or 0) or before.stamp != stamp_of(store, project):
+        return True
+    return abs(spent - last.labels) >= max(EVERY, EVERY_SHARE * last.labels)
+
+
+def stamp_of(store: Store, project: Project) -> str:
+    """Return what a report must be made anew for when it changes."""
+    chosen = ProjectSettings.parse(project.settings)
+    labels = [(label.id, label.title) for label in store.projects.labels(project.id)]
+    return json.dumps([chosen.target, chosen.target_metric, chosen.min_gain, labels])
 
 
 def report_project(workspace: Workspace, store: Store, project: Project, tell: Progress) -> bool:
@@ -72,6 +86,10 @@ def report_project(workspace: Workspace, store: Store, project: Project, tell: P
 
 def compare_with_random(look: Look) -> Shadow:
     labelled, plain = look.draft.labelled, look.plain
+    others = sum(answer.split is Split.POOL and answer.reason in (Reason.IMPORTED, Reason.CHOSEN) for answer in look.answers)
+    if others > OTHERS_SHARE * look.spent:
+        words = f"The saving is not known: {others} of {look.spent} labels came with a file or were chosen by hand, not by the model."
+        return Shadow((), None, None, False, words)
     places = plain.places(labelled.items)
     mine = ~labelled.test & (places >= 0)
     free = np.setdiff1d(np.arange(len(plain.ids)), places[mine])
@@ -96,7 +114,7 @@ def assemble(look: Look, before: Report | None, memory: Memory, beside: Shadow) 
     judged = look.judged
     per_label = judge_labels(look)
     metric, curve = measured_curve(look, judged.source)
-    ahead = look_ahead(look, curve)
+    ahead = look_ahead(look, metric, curve)
     work = efforts.effort(look.answered)
     f1 = tuple((row.label, row.f1.value, row.f1.low, row.f1.high) for row in per_label)
     passed = tuple(one for one in before.history if one.labels < look.spent) if before else ()
@@ -107,7 +125,7 @@ def assemble(look: Look, before: Report | None, memory: Memory, beside: Shadow) 
         model=look.model,
         source=judged.source,
         metric=metric,
-        target=look.settings.target or None,
+        target=target_of(look, metric),
         released=len(look.store.queue.released(look.project.id)),
         audit=int((look.draft.labelled.audit & ~look.draft.labelled.test).sum()),
         curve=curve,
@@ -119,6 +137,7 @@ def assemble(look: Look, before: Report | None, memory: Memory, beside: Shadow) 
         verdict=weigh(look, metric, curve, ahead, work, memory),
         held_back=find_held_back(look),
         seconds=0.0,
+        stamp=stamp_of(look.store, look.project),
         changes=changes(look.store.queue.strategies(look.project.id)),
     )
 
@@ -134,15 +153,27 @@ def changes(strategies: Sequence[tuple[int, str, bool]]) -> tuple[Change, ...]:
 
 
 def judge_labels(look: Look) -> tuple[LabelRow, ...]:
-    found = quality.label_quality(look.judged.sample, seed=look.settings.seed)
+    found, known = quality.label_quality(look.judged.sample, seed=look.settings.seed), len(look.judged.truth) > 0
+    nothing = quality.Interval(0.0, 0.0, 1.0, 0)  # a model is no judge of itself
     given = Counter(
         label for answer in look.answers if answer.split is Split.POOL and answer.relation is Relation.IS for label in answer.labels
     )
     share = look.predicted.mean(axis=0) * look.whole
     return tuple(
-        LabelRow(label, name, given[label], round(float(share[at])), found.precision[at], found.recall[at], found.f1[at])
+        LabelRow(
+            label,
+            name,
+            given[label],
+            round(float(share[at])),
+            *((found.precision[at], found.recall[at], found.f1[at]) if known else (nothing,) * 3),
+        )
         for at, (label, name) in enumerate(look.labels)
     )
+
+
+def target_of(look: Look, metric: str) -> float | None:
+    """Return the target, None where none is set or it is one of a figure that is not estimated here."""
+    return (look.settings.target or None) if metric == look.settings.target_metric else None
 
 
 def measured_curve(look: Look, source: str) -> tuple[str, tuple[Curve, ...]]:
@@ -151,18 +182,22 @@ def measured_curve(look: Look, source: str) -> tuple[str, tuple[Curve, ...]]:
     metric = look.settings.target_metric if any(one.metric == look.settings.target_metric for one in known) else "accuracy"
     newest = {one.labels: one for one in known if one.metric == metric and one.labels <= look.spent}
     points = _thinned([newest[labels] for labels in sorted(newest)], POINTS)
-    hours = efforts.hours_at([one.labels for one in points], look.answered)
+    hours = efforts.hours_at([one.labels for one in points], look.timed)
     return metric, tuple(
         Curve(one.labels, spent, one.value, one.low, one.high, one.n, one.model) for one, spent in zip(points, hours, strict=True)
     )
 
 
-def look_ahead(look: Look, curve: Sequence[Curve]) -> Forecast | None:
-    points = [CurvePoint(one.labels, one.value, (one.high - one.low) / (2 * HALF_INTERVAL)) for one in curve if one.labels > 0]
+def look_ahead(look: Look, metric: str, curve: Sequence[Curve]) -> Forecast | None:
+    points = [
+        CurvePoint(one.labels, one.value, (one.high - one.low) / (2 * HALF_INTERVAL))
+        for one in curve
+        if one.labels > 0 and one.n >= LEAST_ITEMS
+    ]
     horizon = min(max(AHEAD * look.spent, look.spent + AHEAD_AT_LEAST), look.whole)
     if not points or horizon <= points[-1].labels:
         return None
-    return forecast(points, look.settings.target or 1.0, horizon, look.settings.seed, same_items=False)
+    return forecast(points, target_of(look, metric) or 1.0, horizon, look.settings.seed, same_items=False)
 
 
 def weigh(look: Look, metric: str, curve: Sequence[Curve], ahead: Forecast | None, work: Effort, memory: Memory) -> Verdict:
@@ -174,10 +209,10 @@ def weigh(look: Look, metric: str, curve: Sequence[Curve], ahead: Forecast | Non
     told = ahead if ahead is not None and not ahead.withheld else None
     facts = Facts(
         estimate=None if newest is None else quality.Interval(newest.value, newest.low, newest.high, newest.n),
-        target=look.settings.target or None,
+        target=target_of(look, metric),
         gain_per_hour=_gain(told, work.per_hour),
         min_gain=look.settings.min_gain,
-        to_target=None if told is None or told.labels is None or not look.settings.target else _band(told.labels, look.spent),
+        to_target=None if told is None or told.labels is None or not target_of(look, metric) else _band(told.labels, look.spent),
         asymptote=None if told is None or told.asymptote is None else _band(told.asymptote),
         labels_per_hour=work.per_hour,
         left=look.whole - len(look.draft.labelled.items[~look.draft.labelled.test]),

@@ -7,11 +7,11 @@ import math
 import time
 from collections import Counter
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from typing import Any
 
 from annot import frozen
 from annot.loop import learning
+from annot.loop.judging import prefers_test
 from annot.loop.labelling import Staleness, staleness
 from annot.loop.report import Report, earlier
 from annot.quality.effort import DAY_S
@@ -20,8 +20,6 @@ from annot.settings import ProjectSettings
 from annot.store import Store
 
 WORKER_SILENT_S = 10.0
-# Every open Lead page asks for the same report every three seconds, and it takes 10 ms of CPU to make of its JSON.
-_earlier = lru_cache(maxsize=16)(earlier)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +67,9 @@ class Facts:
 
     @property
     def shown_source(self) -> str:
-        """Which labels the headline quality rests on: the test split where there is one, else the audit items."""
-        return "test" if any(point.source == "test" for point in self.curve) else "audit"
+        """Which labels the headline quality rests on: the test split where it is of some size, else the audit items."""
+        newest = {point.source: point.n for point in self.curve}
+        return "test" if prefers_test(newest.get("test", 0), newest.get("audit", 0)) else "audit"
 
     def latest(self, metric: str = "accuracy", source: str | None = None) -> Estimate | None:
         wanted = source or self.shown_source
@@ -104,7 +103,7 @@ def lead_facts(store: Store, project: Project) -> Facts:
             worker=worker_health(store),
             self_training=_self_training(store, project),
             flags=store.answers.flags(project.id),
-            report=_earlier(store.reports.newest(project.id))[0],
+            report=earlier(store.reports.newest(project.id))[0],
             settings=ProjectSettings.parse(project.settings),
         )
 
@@ -227,17 +226,23 @@ def ahead_words(report: Report, settings: ProjectSettings, people: int, now: flo
     work = report.effort
     if ahead.withheld or ahead.labels is None or not math.isfinite(ahead.labels.median) or not work.per_hour or not work.per_day:
         return lines
-    more = ahead.labels.median - report.labels
+    more, least, most = (max(0.0, bound - report.labels) for bound in (ahead.labels.median, ahead.labels.low, ahead.labels.high))
     if more <= 0:
         return lines
     hours = more / work.per_hour
     cost = f", {money(hours * settings.hourly_rate, settings)}" if settings.hourly_rate else ""
-    each = f", {hours / people:.1f} for each of {people}" if people > 1 else ""
-    lines.append(f"That is {more:,.0f} more labels: {hours:.1f} hours{cost}{each}.")
+    each = f", {hours / people:.1f} hours for each of {people}" if people > 1 else ""
+    longest = f"{most / work.per_hour:.1f}" if math.isfinite(most) else "more than is looked ahead"
+    lines.append(f"That is {more:,.0f} more labels: {hours:.1f} hours{cost}{each} (80 %: {least / work.per_hour:.1f} hours to {longest}).")
     pace = work.per_day * people / max(1, work.people)
-    last = time.strftime("%d %B %Y", time.localtime(now + more / pace * DAY_S))
-    lines.append(f"At {pace:,.0f} labels a day it is reached about {last}.")
+    soon, then, late = (_date(now, one / pace) for one in (least, more, most))
+    lines.append(f"At {pace:,.0f} labels a day it is reached about {then} (80 %: {soon} to {late}).")
     return lines
+
+
+def _date(now: float, days: float) -> str:
+    # Beyond ten years the calendar is no help.
+    return time.strftime("%d %B %Y", time.localtime(now + days * DAY_S)) if days < 3_650 else "no date in sight"
 
 
 def effort_words(report: Report, settings: ProjectSettings) -> str:

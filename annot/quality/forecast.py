@@ -208,7 +208,8 @@ def _outcome(reached: bool, withheld: str, labels: Range, asymptote: Range, targ
 def _sentence(outcome: Outcome, withheld: str, labels: Range, asymptote: Range, end: Range, target: float, horizon: int) -> str:
     high = f"more than {horizon:,}" if math.isinf(labels.high) else _about(labels.high)
     if outcome is Outcome.REACHED:
-        return f"the target of {round(target, 3):g} is reached" + (f" (80 %: now to {high} labels)" if labels.high > labels.low else "")
+        goal = f"the target of {round(target, 3):g}"
+        return f"the estimate is at {goal}, not surely (80 %: now to {high} labels)" if labels.high > labels.low else f"{goal} is reached"
     if outcome is Outcome.EARLY:
         return f"too early to say: {withheld}"
     if outcome is Outcome.NEVER:

@@ -6,7 +6,7 @@ Pure functions over arrays. Must not be given actively chosen labels as ``audit`
 Three things are known of a pool: the items people labelled (exactly), what the model says of the rest, and the audit items (labels the
 model neither chose nor learned from). A share right among audit items alone has two faults here. It leaves out that part of the pool is
 known already; and as the model takes hard items out of the pool to be labelled, what is left is easier than what the audit was drawn
-from. Over `simulate`d projects with 120 audit and 360 chosen labels in a pool of 3,000 its 90 % Wilson interval held the truth in 75 %
+from. Over `simulate`d projects with 120 audit and 360 chosen labels in a pool of 3,000 its 90 % Wilson interval held the truth in 79 %
 of cases (docs/estimates.md).
 """
 
@@ -70,8 +70,10 @@ def pool_accuracy(sample: PoolSample, level: float = LEVEL) -> Interval:
     n, pool = len(right), sample.known_items + sample.rest
     if n == 0 or pool == 0:
         return Interval(0.0, 0.0, 1.0, 0)
+    if sample.rest == 0:  # all is labelled, and what a model makes of its own training labels is no quality
+        return wilson(right.sum(), n, level)
     share, worth = right.mean(), float(n)
-    if sample.rest and 0 < right.sum() < n and n > 2:
+    if 0 < right.sum() < n and n > 2:
         offset, slope = _calibrated(_logit(sample.confidence), right)
         said = _logistic(offset + slope * _logit(sample.confidence))
         share = _logistic(offset + slope * _logit(sample.rest_confidence)).mean() + (right - said).mean()
@@ -119,7 +121,9 @@ def label_quality(sample: PoolSample, level: float = LEVEL, seed: int = 0) -> La
     wrong = sample.known[1] + predicted * (1 - given[1])
     missed = sample.known[2] + (sample.rest - predicted) * given[0]
 
-    def interval(values: NDArray[np.float64]) -> Interval:
+    def interval(values: NDArray[np.float64], defined: bool = True) -> Interval:
+        if not defined:
+            return Interval(0.0, 0.0, 1.0, 0)
         low, middle, high = np.quantile(values, [(1 - level) / 2, 0.5, (1 + level) / 2])
         return Interval(float(middle), float(low), float(high), n)
 
@@ -127,9 +131,9 @@ def label_quality(sample: PoolSample, level: float = LEVEL, seed: int = 0) -> La
     occurs = held.any(axis=0) | (sample.known[0] + sample.known[2] > 0)
     total = both.sum(axis=1), (wrong + missed).sum(axis=1)
     return LabelQuality(
-        [interval(column) for column in _ratio(both, both + wrong).T],
-        [interval(column) for column in _ratio(both, both + missed).T],
-        [interval(column) for column in f1.T],
+        [interval(column, bool(some)) for column, some in zip(_ratio(both, both + wrong).T, (both + wrong > 0).any(axis=0), strict=True)],
+        [interval(column, bool(some)) for column, some in zip(_ratio(both, both + missed).T, (both + missed > 0).any(axis=0), strict=True)],
+        [interval(column, bool(some)) for column, some in zip(f1.T, (both > 0).any(axis=0), strict=True)],
         interval(f1[:, occurs].mean(axis=1)) if occurs.any() else Interval(0.0, 0.0, 1.0, n),
         interval(_ratio(2 * total[0], 2 * total[0] + total[1])),
     )

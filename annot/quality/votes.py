@@ -145,13 +145,13 @@ def more(facts: Facts) -> str:
     """Return how many more labels the target needs, and hours where the pace is known; there must be a forecast."""
     assert facts.to_target is not None
     band, pace = facts.to_target, facts.labels_per_hour
-    high = "or more than the forecast looks ahead" if isinf(band.high) else f"to {count(band.high)}"
+    high = "more than the forecast looks ahead" if isinf(band.high) else count(band.high)
     if isinf(band.low):
         return "more labels than the forecast looks ahead"
     if isinf(band.median):
         return f"{count(band.low)} more labels at least, perhaps more than the forecast looks ahead"
     hours = f", {band.median / pace:.1f} hours" if pace else ""
-    return f"about {count(band.median)} more labels ({count(band.low)} {high}){hours}"
+    return f"about {count(band.median)} more labels (80 %: {count(band.low)} to {high}){hours}"
 
 
 def count(labels: float) -> str:

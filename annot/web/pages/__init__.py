@@ -24,6 +24,7 @@ CLOSE_TO_THE_TOP = "<style>.stMainBlockContainer { padding-top: 4.25rem; padding
 ICON = Path(__file__).parent.parent / "assets" / "icon.png"
 
 Page = Callable[[Store, User, Project], None]
+PATHS = ("label", "lead", "data", "settings")
 
 
 def show() -> None:
@@ -35,11 +36,18 @@ def show() -> None:
             try:
                 user = accounts.who(store, token_of(st.context.cookies))
             except SignInRequired:
-                st.navigation([st.Page(signin.show_form, title=locales.say(st.context.locale, "sign.in"))], position="hidden").run()
+                _show_sign_in()
                 return
             _show_for(store, user)
     except AnnotError as fault:
         st.error(plain(str(fault)))
+
+
+def _show_sign_in() -> None:
+    """Ask who is there at every address there is, so that a bookmark leads to where it should after signing in."""
+    title = locales.say(st.context.locale, "sign.in")
+    pages = [st.Page(signin.show_form, title=title, url_path=path, default=path == PATHS[0]) for path in PATHS]
+    st.navigation(pages, position="hidden").run()
 
 
 def _show_for(store: Store, user: User) -> None:

@@ -90,7 +90,7 @@ def show_curve(facts: status.Facts) -> None:
     axes = ["labels", "hours", *(["cost"] if facts.settings.hourly_rate else [])] if facts.report else ["labels"]
     across = "labels"
     if len(axes) > 1:
-        titles = {"labels": "Labels", "hours": "Hours", "cost": f"Cost ({facts.settings.currency})"}
+        titles = {"labels": "Labels", "hours": "Hours", "cost": f"Cost ({plain(facts.settings.currency)})"}
         across = (
             st.segmented_control(
                 "Against", axes, format_func=titles.__getitem__, default="labels", key=state.LEAD_ACROSS, label_visibility="collapsed"
@@ -128,10 +128,13 @@ def show_ahead(facts: status.Facts) -> None:
     if report is None:
         st.caption("Nothing can be foretold before the first report.")
         return
-    if report.target is None:
+    if report.target is None and facts.settings.target:
+        metric = charts.METRICS[facts.settings.target_metric]
+        st.caption(f"The target is one of {metric}, which is not estimated here: choose another figure under Settings.")
+    elif report.target is None:
         st.caption("Set a target under Settings to see how many labels, hours and days it takes.")
     people = int(
-        st.number_input("Annotators", 1, 1000, value=max(1, report.effort.people), key=state.LEAD_PEOPLE, help="For hours and dates below.")
+        st.number_input("Annotators", 1, 1_000_000, value=max(1, report.effort.people), key=state.LEAD_PEOPLE, help="For hours and dates.")
     )
     for line in status.ahead_words(report, facts.settings, people, time.time()):
         st.markdown(plain(line))
