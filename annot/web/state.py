@@ -2,6 +2,7 @@
 
 LEAD_ACROSS = "lead.across"
 LEAD_PEOPLE = "lead.people"
+LEAD_REPORTED = "lead.reported"
 PROJECT = "project.chosen"
 DATA_SEARCH = "data.search"
 DATA_UPLOAD = "data.upload"

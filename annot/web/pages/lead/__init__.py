@@ -10,6 +10,7 @@ from annot.loop import accounts, status
 from annot.records import Project, User
 from annot.settings import workspace
 from annot.store import Store
+from annot.web import state
 from annot.web.api import token_of
 from annot.web.pages.lead import background, budget, held_back, labels
 from annot.web.pages.replays import show_replays
@@ -30,19 +31,21 @@ def show(store: Store, user: User, project: Project) -> None:
     st.html(STYLE)
     st.title("How good are we?")
     _live(project)
+    _exports(project)
     show_replays()
 
 
 @st.fragment(run_every=REFRESH_S)
 def _live(project: Project) -> None:
-    # A fragment reruns without its page, so it asks again who is there.
     try:
-        with Store(workspace().database) as store:
-            user = accounts.who(store, token_of(st.context.cookies))
-            facts = status.lead_facts(store, accounts.require(store, user, project.id, lead=True))
+        facts = _facts(project, token_of(st.context.cookies))
     except AnnotError as fault:
         st.error(plain(str(fault)))
         return
+    drawn = st.session_state.get(state.LEAD_REPORTED)
+    st.session_state[state.LEAD_REPORTED] = facts.report is not None
+    if drawn is False and facts.report is not None:
+        st.rerun()  # the files below the fragment can be had from now on
     budget.show_verdict(facts)
     budget.show_headline(facts)
     left, right = st.columns([3, 2], gap="large")
@@ -59,19 +62,27 @@ def _live(project: Project) -> None:
         background.show_per_day(facts)
     background.show_flags(facts)
     background.show_background(facts)
-    _exports(facts)
 
 
-def _exports(facts: status.Facts) -> None:
+def _facts(project: Project, token: str | None) -> status.Facts:
+    """Return the project's facts for whoever holds the token: a fragment and a file are made without their page, so each asks again."""
+    with Store(workspace().database) as store:
+        user = accounts.who(store, token)
+        return status.lead_facts(store, accounts.require(store, user, project.id, lead=True))
+
+
+def _exports(project: Project) -> None:
+    """Offer the files. Not in the fragment: each refresh would make the buttons anew, and a file under way would be lost."""
     st.header("Take it with you")
-    if facts.report is None:
+    if not st.session_state.get(state.LEAD_REPORTED):
         st.caption("The figures can be saved once there is a first report.")
         return
-    name = "".join(letter if letter.isalnum() else "-" for letter in facts.project.name)
+    token = token_of(st.context.cookies)
+    name = "".join(letter if letter.isalnum() else "-" for letter in project.name)
     files: list[tuple[str, str, str, Callable[[], str | bytes]]] = [
-        ("Report (HTML)", f"{name}.html", "text/html", lambda: handout.as_html(facts)),
-        ("Curve (PNG)", f"{name}.png", "image/png", lambda: handout.as_png(facts) or b""),
-        ("Curve (CSV)", f"{name}.csv", "text/csv", lambda: handout.as_csv(facts)),
+        ("Report (HTML)", f"{name}.html", "text/html", lambda: handout.as_html(_facts(project, token))),
+        ("Curve (PNG)", f"{name}.png", "image/png", lambda: handout.as_png(_facts(project, token)) or b""),
+        ("Curve (CSV)", f"{name}.csv", "text/csv", lambda: handout.as_csv(_facts(project, token))),
     ]
     for place, (label, file, kind, make) in zip(st.columns(3), files, strict=True):
         place.download_button(label, make, file_name=file, mime=kind, key=f"lead.export.{kind}", on_click="ignore", width="stretch")
