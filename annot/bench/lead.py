@@ -26,7 +26,8 @@ from annot.settings import Workspace
 from annot.store import Store
 
 PATIENCE_S = 60.0
-LAST_SECTION = b"Take it with you"
+# The headings that come last: on the page, and in its part that refreshes itself.
+PAGE_END, PART_END = b"Take it with you", b"Background"
 NOT_STANDING = "NOT EXISTS (SELECT 1 FROM annotations u WHERE u.target = {}.uid)"
 STANDING = f"""
 FROM annotations a {{}} WHERE a.project_id = :project AND a.kind IN ('label', 'skip') AND {NOT_STANDING.format("a")} AND NOT EXISTS (
@@ -182,14 +183,14 @@ def visit(web: Web, token: str, opened: Timed, refreshed: Timed) -> None:
                 )
             )
             connection.send(ask.SerializeToString())
-            drawn = until_drawn(connection)
+            drawn = until_drawn(connection, PAGE_END)
         again = BackMsg()
         again.rerun_script.page_script_hash = drawn.page
         again.rerun_script.fragment_id = drawn.fragment
         again.rerun_script.is_auto_rerun = True
         with refreshed.round():
             connection.send(again.SerializeToString())
-            until_drawn(connection)
+            until_drawn(connection, PART_END)
 
 
 @dataclass
@@ -200,8 +201,8 @@ class Drawn:
     fragment: str = ""
 
 
-def until_drawn(connection: Any) -> Drawn:
-    """Take messages until the page is whole. Raises AnnotError where it is not the page that was meant."""
+def until_drawn(connection: Any, end: bytes) -> Drawn:
+    """Take messages until the page is drawn, its heading ``end`` among them. Raises AnnotError where it is not the page that was meant."""
     from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
     drawn, sections = Drawn(), False
@@ -214,7 +215,7 @@ def until_drawn(connection: Any) -> Drawn:
         elif kind == "auto_rerun":
             drawn.fragment = message.auto_rerun.fragment_id
         elif kind == "delta":
-            sections |= LAST_SECTION in raw
+            sections |= end in raw
             if message.delta.new_element.WhichOneof("type") == "exception":
                 raise AnnotError(f"The page failed: {message.delta.new_element.exception.message}")
         elif kind == "script_finished":

@@ -10,7 +10,7 @@ import numpy as np
 from annot.loop.look import Look
 from annot.loop.report import Confused, Drifted, HeldBack
 from annot.quality.calibration import calibration
-from annot.quality.confusion import confusion, recalls
+from annot.quality.confusion import recalls
 from annot.quality.diagnosis import Disagreement, Scarce, Skips, advice, skips, too_few
 from annot.quality.drift import drift
 from annot.records import Answer, Kind, Reason, Relation, Split
@@ -20,7 +20,7 @@ PAIRS, LONGEST = 12, 500
 
 def find_held_back(look: Look) -> HeldBack:
     judged = look.judged
-    found = confusion(judged.truth, judged.predicted(look.project.exclusive), judged.items.tolist())
+    found = look.confused
     words = found.words(look.names, len(found.pairs))
     told = calibration(judged.truth, np.clip(judged.proba, 0, 1), look.settings.seed)
     passed = passed_over(look)
@@ -39,9 +39,8 @@ def find_held_back(look: Look) -> HeldBack:
 def hints(look: Look) -> tuple[str, ...]:
     judged = look.judged
     said = judged.predicted(look.project.exclusive)
-    found = confusion(judged.truth, said, judged.items.tolist())
     apart = disagreements(look.answers, [label for label, _ in look.labels])
-    return advice(recalls(judged.truth, said), _scarce(look), found, look.names, apart)
+    return advice(recalls(judged.truth, said), _scarce(look), look.confused, look.names, apart)
 
 
 def _scarce(look: Look) -> tuple[Scarce, ...]:

@@ -17,6 +17,7 @@ from annot.loop.drafting import Draft
 from annot.loop.encoding import cache_of, serving_encoder
 from annot.loop.item_vectors import Index, Vectors
 from annot.loop.targets import settle
+from annot.quality.confusion import Confusion, confusion
 from annot.quality.effort import Answered
 from annot.records import Answer, Kind, Project, Reason, Split
 from annot.settings import ProjectSettings, Workspace
@@ -114,6 +115,11 @@ class Look:
     @cached_property
     def predicted(self) -> NDArray[np.float32]:
         return learning.predict(self.learned.proba, self.project.exclusive)
+
+    @cached_property
+    def confused(self) -> Confusion:
+        """Which labels the model takes for which among the judged items."""
+        return confusion(self.judged.truth, self.judged.predicted(self.project.exclusive), self.judged.items.tolist())
 
     @cached_property
     def timed(self) -> list[Answered]:

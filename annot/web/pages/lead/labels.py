@@ -7,6 +7,7 @@ import streamlit as st
 from annot import charts
 from annot.loop import status
 from annot.quality import Interval
+from annot.quality.phrases import percent
 
 
 def show_labels(facts: status.Facts) -> None:
@@ -18,9 +19,9 @@ def show_labels(facts: status.Facts) -> None:
         {
             "Label": row.name,
             "Answers": row.answers,
-            "F1": _percent(row.f1),
-            "Precision": _percent(row.precision),
-            "Recall": _percent(row.recall),
+            "F1": _known(row.f1),
+            "Precision": _known(row.precision),
+            "Recall": _known(row.recall),
             "Predicted in the pool": row.predicted,
         }
         for row in facts.report.per_label
@@ -34,8 +35,8 @@ def show_labels(facts: status.Facts) -> None:
                 st.vega_lite_chart(small, width="content", alt=f"F1 of {name} against labels spent, with its 90 % interval")
 
 
-def _percent(interval: Interval) -> str:
-    return f"{100 * interval.value:.0f} % ({100 * interval.low:.0f} to {100 * interval.high:.0f})"
+def _known(interval: Interval) -> str:
+    return percent(interval) if interval.n else "not known"
 
 
 def _answers(facts: status.Facts) -> None:
