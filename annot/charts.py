@@ -3,15 +3,16 @@
 Must not compute a figure: what is drawn is what ``stats --json`` prints.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import altair as alt
+import numpy as np
 import pandas as pd
 
-from annot.loop.report import Curve, Report
+from annot.loop.report import LabelRow, Report
 from annot.loop.status import Facts
-from annot.records import RunState
+from annot.records import Estimate, RunState
 
 SOURCES = {"test": "Test split", "audit": "Audit items"}
 METRICS = {"accuracy": "Accuracy", "macro_f1": "Macro-F1", "micro_f1": "Micro-F1"}
@@ -81,11 +82,11 @@ def budget(facts: Facts, across: str = "labels") -> alt.LayerChart | None:
     return alt.layer(*layers).properties(height=360)
 
 
-def _measured(facts: Facts) -> list[Curve]:
+def _measured(facts: Facts) -> list[Estimate]:
     """Return the points of the figure the lead asked for: the newest at each label count, as known now."""
     source, metric = facts.shown_source, facts.report.metric if facts.report else "accuracy"
     newest = {one.labels: one for one in facts.curve if one.source == source and one.metric == metric and one.n >= LEAST_ITEMS}
-    return [Curve(one.labels, 0.0, one.value, one.low, one.high, one.n, one.model) for one in newest.values()]
+    return list(newest.values())
 
 
 def _scale(facts: Facts, across: str) -> Callable[[float], float]:
@@ -94,18 +95,9 @@ def _scale(facts: Facts, across: str) -> Callable[[float], float]:
         return float
     report = facts.report
     rate = facts.settings.hourly_rate if across == "cost" else 1.0
-    known = [(0, 0.0), *((one.labels, one.hours) for one in report.curve)]
+    counts, hours = zip((0, 0.0), *((one.labels, one.hours) for one in report.curve), strict=True)
     pace = 1 / report.effort.per_hour if report.effort.per_hour else 0.0
-
-    def hours(labels: float) -> float:
-        last, spent = known[-1]
-        if labels >= last:
-            return rate * (spent + pace * (labels - last))
-        after = next(at for at, (count, _) in enumerate(known) if count > labels)
-        (low, before), (high, later) = known[after - 1], known[after]
-        return rate * (before + (later - before) * (labels - low) / (high - low))
-
-    return hours
+    return lambda labels: rate * (float(np.interp(labels, counts, hours)) + pace * max(0.0, labels - counts[-1]))
 
 
 def _row(what: str, labels: float, value: float, low: float, high: float, place: Callable[[float], float]) -> dict[str, Any]:
@@ -123,41 +115,32 @@ def _tips() -> list[alt.Tooltip]:
     ]
 
 
-def per_label(report: Report, most: int = 12) -> alt.Chart | None:
-    """Return F1 of each label against labels spent, a small chart a label, those with the lowest F1 first; None before two reports."""
+def per_label(report: Report, most: int = 12) -> list[tuple[str, alt.LayerChart]]:
+    """Return a small chart of F1 against labels spent for each label, with its name, those with the lowest F1 first; none before two
+    reports. Each stands alone, so that a page can break their row where it is narrow."""
     if len(report.history) < 2:
-        return None
+        return []
     worst = sorted(report.per_label, key=lambda row: row.f1.value)[:most]
-    names = {row.label: row.name for row in worst}
+    return [(row.name, _one_label(report, row)) for row in worst]
+
+
+def _one_label(report: Report, row: LabelRow) -> alt.LayerChart:
     rows = [
-        {"label": names[label], "labels": one.labels, "f1": value, "low": low, "high": high}
+        {"labels": one.labels, "f1": value, "low": low, "high": high}
         for one in report.history
         for label, value, low, high in one.f1
-        if label in names
+        if label == row.label
     ]
-    base = alt.Chart(pd.DataFrame(rows)).properties(width=WIDE, height=HIGH)
+    base = alt.Chart(pd.DataFrame(rows))
     y = alt.Y("f1:Q", title=None, scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format=".0%", tickCount=3))
     x = alt.X("labels:Q", title=None, axis=alt.Axis(tickCount=3, format="d"))
     tips = [alt.Tooltip("labels:Q", title="Labels"), alt.Tooltip("f1:Q", format=".1%", title="F1"),
             alt.Tooltip("low:Q", format=".1%", title="From"), alt.Tooltip("high:Q", format=".1%", title="To")]  # fmt: skip
     band = base.mark_area(opacity=0.16, color=COLOURS[MEASURED]).encode(x=x, y=alt.Y("low:Q", title=None), y2="high:Q")
     line = base.mark_line(color=COLOURS[MEASURED], point=alt.OverlayMarkDef(size=18)).encode(x=x, y=y, tooltip=tips)
-    order = [row.name for row in worst]
-    made: alt.Chart = alt.layer(band, line).facet(
-        facet=alt.Facet("label:N", title=None, sort=order, header=alt.Header(labelLimit=WIDE)), columns=5
-    )
-    return made
-
-
-def apart(facets: alt.Chart) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield each small chart of a faceted one as (name, Vega-Lite specification), so that a page can break their row where it is narrow."""
-    whole = facets.to_dict()
-    rows, facet = whole["datasets"][whole["data"]["name"]], whole["facet"]
-    for name in facet["sort"]:
-        mine = [row for row in rows if row[facet["field"]] == name]
-        # Streamlit would fit axes and title into these sizes too.
-        size = {"autosize": "pad", "width": WIDE, "height": HIGH}
-        yield name, {**size, "title": {"text": name, "limit": 1.4 * WIDE, "fontSize": 13}, "data": {"values": mine}, **whole["spec"]}
+    title = alt.Title(row.name, limit=1.4 * WIDE, fontSize=13)
+    # Streamlit would fit axes and title into these sizes too.
+    return alt.layer(band, line).properties(title=title, width=WIDE, height=HIGH, autosize="pad")
 
 
 def reliability(report: Report) -> alt.LayerChart | None:

@@ -59,6 +59,15 @@ def pool_sample(
     )
 
 
+def labelled_sample(pool: Vectors, labelled: Labelled, proba: NDArray[np.float32], exclusive: bool, *, whole: int, seed: int) -> PoolSample:
+    """Return what estimates of a project's pool rest on: ``pool`` is all or a part of its ``whole`` items, ``proba`` what a head says of
+    them, and ``labelled`` what people said."""
+    places = pool.places(labelled.items)
+    mine = ~labelled.test & (places >= 0)
+    rest = whole - int(mine.sum())
+    return pool_sample(proba, exclusive, places[mine], labelled.targets[mine], labelled.audit[mine], rest=rest, seed=seed)
+
+
 def _expectation(proba: NDArray[np.float32], exclusive: bool) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the share of items each label is predicted for (k,), and its mean probability where it is not, and where it is, (2, k)."""
     guessed = predict(proba, exclusive) > 0
@@ -106,20 +115,9 @@ class Judge:
         return [Estimate(spent, source, metric, one.value, one.low, one.high, one.n, model, time.time()) for (source, metric), one in found]
 
     def _on_pool(self) -> dict[tuple[str, str], quality.Interval]:
-        places = self.pool.places(self.labelled.items)
-        mine = ~self.labelled.test & (places >= 0)
-        audit = self.labelled.audit[mine]
-        if not audit.any():
+        sample = labelled_sample(self.pool, self.labelled, self.learned.proba, self.exclusive, whole=self.whole, seed=self.seed)
+        if not len(sample.truth):
             return {}
-        sample = pool_sample(
-            self.learned.proba,
-            self.exclusive,
-            places[mine],
-            self.labelled.targets[mine],
-            audit,
-            rest=self.whole - int(mine.sum()),
-            seed=self.seed,
-        )
         labels = quality.label_quality(sample, seed=self.seed)
         found = {("audit", "accuracy"): quality.pool_accuracy(sample)}
         # Where several labels may hold, the mean over labels of which most have no audit item is a guess: its 90 % interval held the

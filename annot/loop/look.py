@@ -99,16 +99,9 @@ class Look:
             sample = judging.split_sample(proba, exclusive, labelled.targets[use])
             return Judged("test", labelled.items[use], labelled.targets[use], proba, sample)
         places = self.draft.pool.places(labelled.items)
-        mine = ~labelled.test & (places >= 0)
-        audit = mine & labelled.audit
-        sample = judging.pool_sample(
-            self.learned.proba,
-            exclusive,
-            places[mine],
-            labelled.targets[mine],
-            labelled.audit[mine],
-            rest=self.whole - int(mine.sum()),
-            seed=self.settings.seed,
+        audit = labelled.audit & ~labelled.test & (places >= 0)
+        sample = judging.labelled_sample(
+            self.draft.pool, labelled, self.learned.proba, exclusive, whole=self.whole, seed=self.settings.seed
         )
         return Judged("audit", labelled.items[audit], labelled.targets[audit], self.learned.proba[places[audit]], sample)
 

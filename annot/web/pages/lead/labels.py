@@ -28,11 +28,11 @@ def show_labels(facts: status.Facts) -> None:
     ]
     st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch")
     st.caption("With 90 % intervals, from labels the model did not choose and what it says of the rest.")
-    if (chart := charts.per_label(facts.report)) is not None:
+    if small := charts.per_label(facts.report):
         titled = st.expander("F1 of each label against labels spent, the lowest first", expanded=len(rows) <= 10)
         with titled, st.container(horizontal=True):
-            for name, small in charts.apart(chart):
-                st.vega_lite_chart(small, width="content", alt=f"F1 of {name} against labels spent, with its 90 % interval")
+            for name, chart in small:
+                st.altair_chart(chart, width="content", alt=f"F1 of {name} against labels spent, with its 90 % interval")
 
 
 def _known(interval: Interval) -> str:
