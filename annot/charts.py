@@ -10,7 +10,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from annot.loop.report import LabelRow, Report
+from annot.loop.report.record import LabelRow, Report
 from annot.loop.status import Facts
 from annot.records import Estimate, RunState
 

@@ -19,7 +19,7 @@ import numpy as np
 from annot import __version__, charts, formats
 from annot.errors import BadInput, UnknownName
 from annot.loop import status
-from annot.loop.report import Curve, LabelRow, Report
+from annot.loop.report.record import Curve, LabelRow, Report
 from annot.loop.status import Facts
 from annot.quality import Interval
 from annot.quality.phrases import percent

@@ -10,7 +10,7 @@ import time
 from annot.errors import AnnotError
 from annot.loop.encoding import encode_project, serving_encoder
 from annot.loop.grouping import group_project
-from annot.loop.reporting import report_project
+from annot.loop.report.making import report_project
 from annot.loop.training import perform_run
 from annot.records import RunState
 from annot.settings import Workspace

@@ -23,8 +23,9 @@ from annot import compute
 from annot.compute import Executor
 from annot.compute.scoring import PoolScorer
 from annot.errors import AnnotError
-from annot.loop import grouping, reporting, training
+from annot.loop import grouping, training
 from annot.loop.ranking import Ranker
+from annot.loop.report import making
 from annot.records import Job, JobState, Project
 from annot.settings import Workspace
 from annot.store import Store
@@ -148,7 +149,7 @@ class Worker:
             self._ask(store, project, "encode")
         elif ranking and grouping.is_due(store, project):
             self._ask(store, project, "twins")
-        elif ranking and ranker.classes >= 2 and reporting.is_due(store, project, ranking.labels):
+        elif ranking and ranker.classes >= 2 and making.is_due(store, project, ranking.labels):
             self._ask(store, project, "report")
         if ranking and training.run_is_due(store, project, ranking.labels) and ranker.classes >= 2:
             store.jobs.ask(project.id, "run", time.time())

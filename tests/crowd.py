@@ -13,7 +13,7 @@ from annot import encoders
 from annot.loop import accounts, labelling, projects
 from annot.loop.encoding import encode_project
 from annot.loop.ranking import Ranker
-from annot.loop.reporting import report_project
+from annot.loop.report.making import report_project
 from annot.records import Event, Kind, Label, Project, Role, User
 from annot.settings import ProjectSettings, Workspace
 from annot.store import Store

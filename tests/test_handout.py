@@ -15,8 +15,8 @@ from annot import charts, frozen, handout
 from annot.cli import main
 from annot.errors import AnnotError, BadInput, UnknownName
 from annot.loop import status
-from annot.loop.report import Confused, Curve, HeldBack, LabelRow, Memory, Milestone, Report
-from annot.loop.shadow import Point, Saved, Shadow
+from annot.loop.report.record import Confused, Curve, HeldBack, LabelRow, Memory, Milestone, Report
+from annot.loop.report.shadow import Point, Saved, Shadow
 from annot.loop.status import Facts
 from annot.quality import Interval
 from annot.quality.calibration import calibration

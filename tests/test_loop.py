@@ -18,9 +18,10 @@ import pytest
 from annot import frozen, selftraining
 from annot.compute import Local
 from annot.compute.scoring import PoolScorer
-from annot.loop import accounts, encoding, findings, labelling, projects, reporting, rounds, status, training
-from annot.loop.look import Look
+from annot.loop import accounts, encoding, labelling, projects, rounds, status, training
 from annot.loop.ranking import Ranker
+from annot.loop.report import findings, making
+from annot.loop.report.look import Look
 from annot.loop.sample import FOLDER, ensure_sample
 from annot.loop.targets import settle
 from annot.records import Event, JobState, Kind, Label, Project, Reason, Role, RunState, Split, User
@@ -532,14 +533,14 @@ def test_a_report_says_what_the_rows_say_and_remembers_the_one_before(
 ) -> None:
     project = projects.change_settings(store, project, {"target": 0.9, "audit_share": 0.4})
     ranker, told = Ranker(home, project.id), []
-    assert not reporting.report_project(home, store, project, lambda *step: told.append(step))
+    assert not making.report_project(home, store, project, lambda *step: told.append(step))
     for _ in range(3):
         ranker.refresh(store)
         label_some(store, project, lead, gold, 20)
         ranker.refresh(store)
-        assert reporting.is_due(store, project, store.answers.labels(project.id))
-        assert reporting.report_project(home, store, project, lambda *step: told.append(step))
-    assert not reporting.is_due(store, project, store.answers.labels(project.id))
+        assert making.is_due(store, project, store.answers.labels(project.id))
+        assert making.report_project(home, store, project, lambda *step: told.append(step))
+    assert not making.is_due(store, project, store.answers.labels(project.id))
     facts = status.lead_facts(store, project)
     report = facts.report
     assert report is not None
@@ -556,11 +557,11 @@ def test_a_report_says_what_the_rows_say_and_remembers_the_one_before(
     assert status.as_json(facts)["report"] == json.loads(json.dumps(frozen.plain(report)))
     assert told[-1] == (3, 3, "The report is made")
     changed = projects.change_settings(store, project, {"target": 0.95})
-    assert reporting.is_due(store, changed, store.answers.labels(project.id))
+    assert making.is_due(store, changed, store.answers.labels(project.id))
     store.reports.replace(project.id, Stored(60, 0, 0.0, '{"labels": 1}', "{}"))
-    assert reporting.is_due(store, project, store.answers.labels(project.id))
+    assert making.is_due(store, project, store.answers.labels(project.id))
     assert status.lead_facts(store, project).report is None
-    assert reporting.report_project(home, store, project, lambda *step: None)
+    assert making.report_project(home, store, project, lambda *step: None)
 
 
 def test_texts_imported_after_the_audit_are_said_not_to_be_judged_yet(
@@ -586,7 +587,7 @@ def test_texts_imported_after_the_audit_are_said_not_to_be_judged_yet(
     look = Look.at(home, store, fresh)
     assert look is not None
     assert findings.not_audited(look).endswith("audit items are of the texts imported last, which are 50 % of the pool")
-    assert reporting.report_project(home, store, fresh, lambda *step: None)
+    assert making.report_project(home, store, fresh, lambda *step: None)
     report = status.lead_facts(store, fresh).report
     assert report is not None
     assert any("imported last" in one for one in (report.verdict.sentence, *report.verdict.advice))

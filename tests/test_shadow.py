@@ -7,16 +7,17 @@ import numpy as np
 import pytest
 
 from annot.errors import BadInput
-from annot.loop import shadow as shadows
-from annot.loop.shadow import Material, Saved, Worlds, shadow, tell
+from annot.loop.report import worlds as replays
+from annot.loop.report.shadow import Saved, shadow, tell
+from annot.loop.report.worlds import Material, Worlds
 from annot.simulate.studies import shadow as studies
 
 
 @pytest.fixture(autouse=True)
 def few_worlds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look into two worlds of three queries each, so that a test is quick."""
-    monkeypatch.setattr(shadows, "WORLDS", 2)
-    monkeypatch.setattr(shadows, "QUERIES", 3)
+    monkeypatch.setattr(replays, "WORLDS", 2)
+    monkeypatch.setattr(replays, "QUERIES", 3)
 
 
 def clouds(seed: int = 0, texts: int = 400, labelled: int = 100, audits: int = 24, classes: int = 3) -> tuple[Material, np.ndarray]:
@@ -65,7 +66,7 @@ def test_the_truth_of_random_draws_lies_within_the_curve() -> None:
         rng = np.random.default_rng(seed)
         for point in found.curve[2:4]:
             rows = [rng.permutation(len(targets))[: point.labels] for _ in range(5)]
-            truth = np.mean([shadows._expected(everything, targets, chosen, targets.astype(float)) for chosen in rows])
+            truth = np.mean([replays._expected(everything, targets, chosen, targets.astype(float)) for chosen in rows])
             held.append(point.low <= truth <= point.high)
     assert sum(held) >= 4
 
@@ -78,20 +79,20 @@ def test_the_same_seed_gives_the_same_answer_and_another_one_other_worlds() -> N
 
 def test_audit_items_are_never_learned_from_by_what_they_judge(monkeypatch: pytest.MonkeyPatch) -> None:
     arms, _ = clouds()
-    small = shadows._small(arms, 1)
+    small = replays.small(arms, 1)
     audits = small.vectors[small.labelled[small.audit]]
     learned: list[np.ndarray] = []
-    fit = shadows.heads.fit
+    fit = replays.heads.fit
 
     def watched(vectors: np.ndarray, *rest: Any) -> Any:
         learned.append(vectors)
         return fit(vectors, *rest)
 
-    monkeypatch.setattr(shadows.heads, "fit", watched)
-    shadows.audit_right(small)
+    monkeypatch.setattr(replays.heads, "fit", watched)
+    replays.audit_right(small)
     assert not any((vectors[:, None] == audits).all(axis=2).any() for vectors in learned)
     learned.clear()
-    shadows.label_law(small)
+    replays.label_law(small)
     assert not (learned[0][:, None] == audits).all(axis=2).any()  # the head that tells how sure the law is
 
 
@@ -202,8 +203,8 @@ def test_several_labels_may_hold_of_one_item() -> None:
 
 def test_of_a_large_pool_a_random_part_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     arms, _ = clouds(texts=900)
-    monkeypatch.setattr(shadows, "PART", 200)
-    small = shadows._small(arms, 1)
+    monkeypatch.setattr(replays, "PART", 200)
+    small = replays.small(arms, 1)
     assert (len(small.vectors), len(small.pool)) == (300, 200)
     assert np.array_equal(small.vectors[:100], np.asarray(arms.vectors[arms.labelled], np.float32))
     assert shadow(arms, 1).curve[-1].labels == 300
@@ -212,7 +213,7 @@ def test_of_a_large_pool_a_random_part_is_looked_at(monkeypatch: pytest.MonkeyPa
 def test_a_law_has_the_shares_of_the_audit_labels_where_there_are_many() -> None:
     logits = np.random.default_rng(0).normal(size=(500, 3))
     audits = np.eye(3)[np.repeat([0, 1, 2], [700, 200, 100])]
-    law = shadows._law(logits, 3.0, audits, True)
+    law = replays._law(logits, 3.0, audits, True)
     assert law.mean(axis=0) == pytest.approx([0.7, 0.2, 0.1], abs=0.02)
     assert law.sum(axis=1) == pytest.approx(np.ones(500))
 
@@ -237,7 +238,7 @@ def test_a_replayed_project_asks_nothing_twice_and_audits_a_tenth() -> None:
 def test_the_study_writes_a_line_a_data_set_with_the_misses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(studies, "CHECKPOINTS", (20, 60))
     monkeypatch.setattr(studies, "COUNTS", (10, 40, 150))
-    monkeypatch.setattr(shadows, "MIN_AUDIT", 5)
+    monkeypatch.setattr("annot.loop.report.shadow.MIN_AUDIT", 5)
     found = studies.cases(ground(), [1], [0.5, 0.7, 0.8])
     assert [case.labels for case in found] == [20, 60]
     assert found[0].told["saved"] is None

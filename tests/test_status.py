@@ -2,7 +2,8 @@
 
 import pytest
 
-from annot.loop import reporting, status
+from annot.loop import status
+from annot.loop.report import making
 from annot.records import Check
 
 GOOD = Check("hast", 812, 0.019, 0.008, 130)
@@ -33,10 +34,10 @@ def test_a_check_made_just_now_counts_from_the_next_answer() -> None:
 
 
 def test_a_change_of_strategy_or_self_training_is_said_with_its_labels() -> None:
-    found = reporting.changes([(0, "label_names", False), (10, "breaking_ties", False), (30, "breaking_ties", True), (40, "random", False)])
+    found = making.changes([(0, "label_names", False), (10, "breaking_ties", False), (30, "breaking_ties", True), (40, "random", False)])
     assert [(one.labels, one.words) for one in found] == [
         (10, "breaking_ties after label_names"),
         (30, "self-training on"),
         (40, "random after breaking_ties, self-training off"),
     ]
-    assert reporting.changes([]) == ()
+    assert making.changes([]) == ()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from annot.errors import BadInput
-from annot.loop.smalltext_stopping import STEP, WINDOW, criteria
+from annot.quality.criteria import STEP, WINDOW, criteria
 from annot.quality.estimates import Interval, wilson
 from annot.quality.stopping import RULES, Kind, verdict
 from annot.quality.votes import ENOUGH, Band, Checkpoint, Facts, Says, Vote

@@ -14,8 +14,8 @@ from itertools import islice
 from annot import formats, frozen
 from annot.bench._crowd import Crowd, gather
 from annot.loop import importing
-from annot.loop.report import Confused, Curve, Drifted, HeldBack, LabelRow, Memory, Milestone, Report
-from annot.loop.shadow import Point, Saved, Shadow
+from annot.loop.report.record import Confused, Curve, Drifted, HeldBack, LabelRow, Memory, Milestone, Report
+from annot.loop.report.shadow import Point, Saved, Shadow
 from annot.quality import Interval
 from annot.quality.calibration import Bin, Calibration
 from annot.quality.diagnosis import Scarce, SkipRate, Skips
@@ -178,7 +178,7 @@ def card_of(number: int, labels: int, classes: int) -> dict[str, object]:
 
 
 def make_report(crowd: Crowd, labels: int) -> Report:
-    """Return a report as large as one of so many labels is: every list in it is as long as ``loop.reporting`` lets it grow."""
+    """Return a report as large as one of so many labels is: every list in it is as long as ``loop.report`` lets it grow."""
     share = Interval(0.9, 0.87, 0.92, labels // 10)
     rows = tuple(LabelRow(one, f"Label {place}", labels // 8, 100_000, share, share, share) for place, one in enumerate(crowd.labels, 1))
     counts = [max(1, round(labels * (at + 1) / 150)) for at in range(150)]

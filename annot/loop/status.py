@@ -13,7 +13,7 @@ from annot import frozen
 from annot.loop import learning
 from annot.loop.judging import prefers_test
 from annot.loop.labelling import Staleness, staleness
-from annot.loop.report import Report, earlier
+from annot.loop.report.record import Report, earlier
 from annot.quality.effort import DAY_S
 from annot.records import Check, Estimate, Job, JobState, Kind, Label, Project, Reason, Relation, Run, Split
 from annot.settings import ProjectSettings

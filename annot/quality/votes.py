@@ -1,6 +1,6 @@
 """What speaks for stopping and what against: the facts a verdict rests on, and the votes they cast. Must not weigh the votes.
 
-small-text's criteria are votes too (``loop/smalltext_stopping``); what comes of all of them is in ``stopping``.
+small-text's criteria are votes too (``criteria``); what comes of all of them is in ``stopping``.
 """
 
 from dataclasses import dataclass

@@ -16,7 +16,8 @@ from annot import encoders, selectors, twins
 from annot.errors import BadInput
 from annot.learners import head as heads
 from annot.loop import learning
-from annot.loop.shadow import LEVEL, MIN_AUDIT, MULTIPLES, Material, shadow
+from annot.loop.report.shadow import LEVEL, MIN_AUDIT, shadow
+from annot.loop.report.worlds import MULTIPLES, Material
 from annot.selectors import Situation
 from annot.selectors.coldstart import zero_shot
 from annot.settings import ProjectSettings

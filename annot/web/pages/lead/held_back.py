@@ -9,7 +9,7 @@ import streamlit as st
 
 from annot import charts
 from annot.loop import status
-from annot.loop.report import HeldBack
+from annot.loop.report.record import HeldBack
 from annot.web.plain import plain
 
 FEW = 5

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from annot.loop.look import Look
-from annot.loop.report import Confused, Drifted, HeldBack
+from annot.loop.report.look import Look
+from annot.loop.report.record import Confused, Drifted, HeldBack
 from annot.quality.calibration import calibration
 from annot.quality.confusion import recalls
 from annot.quality.diagnosis import Disagreement, Scarce, Skips, advice, skips, too_few

@@ -1,6 +1,6 @@
 """A project as a report sees it: its answers, a head fitted on them anew, and what that says of the pool. Reads the store and vectors.
 
-Must not judge or keep anything: ``reporting`` and ``findings`` say what follows from it.
+Must not judge or keep anything: ``curve``, ``shadow``, ``findings`` and ``weighing`` say what follows from it.
 """
 
 from collections.abc import Sequence

@@ -1,13 +1,13 @@
 """What a report on a project says: records that are stored as JSON, shown on the Lead page and printed by ``stats --json``.
 
-Must not compute anything (``reporting`` does) nor know how it is shown.
+Must not compute anything (``making`` does) nor know how it is shown.
 """
 
 from dataclasses import dataclass
 from functools import lru_cache
 
 from annot import frozen
-from annot.loop.shadow import Shadow
+from annot.loop.report.shadow import Shadow
 from annot.quality import Interval
 from annot.quality.calibration import Calibration
 from annot.quality.diagnosis import Scarce, Skips
