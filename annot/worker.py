@@ -191,9 +191,10 @@ class Worker:
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
                 env={**os.environ, "ANNOT_HOME": str(self.workspace.home), "OMP_WAIT_POLICY": "PASSIVE"},
-                # On a shared CPU the browser and the ranker come first.
+                # On a shared CPU the browser and the ranker come first. A group of its own keeps Ctrl-C from it; a session of its
+                # own would too, but Linux shares the CPU between sessions first (sched(7), autogroup), whatever their niceness.
                 preexec_fn=lambda: os.nice(LOW_PRIORITY) and None,
-                start_new_session=True,
+                process_group=0,
             )
         return Child(job, process, output)
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from annot import frozen, selftraining
@@ -30,6 +31,7 @@ from annot.settings import Workspace
 from annot.store import Store
 from annot.store.reports import Stored
 from annot.vectors import content_hash
+from annot.worker import LOW_PRIORITY
 
 from .conftest import add_items
 
@@ -480,7 +482,9 @@ def test_a_run_killed_by_itself_is_started_again(home: Workspace, store: Store, 
     try:
         wait_for("the run to train", lambda: any(job.kind == "run" and job.done > 0 for job in store.jobs.running()))
         projects.change_settings(store, project, {"run_steps": 2})
-        subprocess.run(["pkill", "-KILL", "-P", str(worker.pid), "-f", "annot job"], check=True)
+        run = next(child for child in psutil.Process(worker.pid).children() if "job" in child.cmdline())
+        assert (run.nice(), os.getsid(run.pid)) == (LOW_PRIORITY, os.getsid(worker.pid))
+        run.kill()
         wait_for("the run to be done again", lambda: not store.jobs.open(project.id) and len(store.runs.of_project(project.id)) == 2)
     finally:
         worker.terminate()

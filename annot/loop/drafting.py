@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annot.loop.item_vectors import Vectors
-from annot.loop.targets import Labelled
-from annot.records import Answer, Kind, Reason, Split
+from annot.loop.targets import Labelled, pool_labels
+from annot.records import Answer, Reason
 from annot.selectors import Situation, select
 from annot.settings import ProjectSettings
 
@@ -34,6 +34,10 @@ class Draft:
     left: int  # items nobody has labelled or holds, also those outside ``pool`` where that is a part
     seen: float = 1.0  # the share of the encoded pool that ``pool`` is
 
+    @property
+    def spent(self) -> int:
+        return len(pool_labels(self.answers))
+
     def free(self, besides: Sequence[int] = ()) -> NDArray[np.int64]:
         """Return the places of items that nobody has labelled and that are not ``besides`` those."""
         taken = self.pool.places(np.concatenate([self.labelled.items[~self.labelled.test], np.array(besides, np.int64)]))
@@ -45,7 +49,7 @@ class Draft:
         """Return the places of items that have fewer labels than the overlap asks for."""
         if self.settings.overlap == 1:
             return []
-        counts = Counter(answer.item for answer in self.answers if answer.kind is Kind.LABEL and answer.split is Split.POOL)
+        counts = Counter(answer.item for answer in pool_labels(self.answers))
         short = np.array([item for item, n in counts.items() if n < self.settings.overlap], np.int64)
         return [int(place) for place in self.pool.places(short) if place >= 0]
 
@@ -82,7 +86,7 @@ class Draft:
 
     def with_audit(self, picked: list[Place]) -> list[Place]:
         """Weave uniformly drawn audit items in, so that their share of everything asked stays at the setting, released ones not counted."""
-        asked = [answer.reason for answer in self.answers if answer.kind is Kind.LABEL and answer.split is Split.POOL]
+        asked = [answer.reason for answer in pool_labels(self.answers)]
         asked = [reason for reason in asked if reason not in (Reason.IMPORTED, Reason.TWIN)] + [reason for _, reason in self.held]
         before, audits = len(asked), asked.count(Reason.AUDIT) - self.released
         eligible = self.free(besides=[item for item, _ in self.held])

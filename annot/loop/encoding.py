@@ -33,6 +33,11 @@ def serving_encoder(workspace: Workspace, project: Project) -> EncoderId:
     return encoders.identify(str(run_folder(workspace, project.published_run)))
 
 
+def model_number(store: Store, project: Project) -> int:
+    """Return the number of the published run, 0 for the plain encoder."""
+    return store.runs.get(project.published_run).number if project.published_run else 0
+
+
 def cache_of(workspace: Workspace, encoder: EncoderId) -> VectorCache:
     return VectorCache(workspace.vectors / encoder.key, encoder.dimensions)
 

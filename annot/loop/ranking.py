@@ -11,174 +11,123 @@ sample of what the model has not asked for, and their labels are not lost to tra
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from annot.compute.scoring import PoolScorer
-from annot.encoders import EncoderId
-from annot.learners import head as heads
+from annot.learners.head import Head
 from annot.loop import judging, learning
 from annot.loop.drafting import Draft
-from annot.loop.encoding import cache_of, label_texts, serving_encoder
-from annot.loop.item_vectors import Index, Vectors
+from annot.loop.encoding import model_number, serving_encoder
+from annot.loop.item_vectors import Vectors
 from annot.loop.targets import settle
-from annot.records import Check, Kind, Label, Project, QueueRow, Ranking, Reason, Split
+from annot.loop.texts import Texts
+from annot.records import Check, Label, Project, QueueRow, Ranking, Reason, Split
 from annot.selectors.coldstart import zero_shot
 from annot.settings import ProjectSettings, Workspace
 from annot.store import Store
-from annot.vectors import Rows, VectorCache, content_hash
 
 GUESSES = 5
-# While texts are being encoded the queue waits for so many more of them before it is rewritten for their sake alone.
-GROWTH = 0.02
 CHOSEN_BY_MODEL = (Reason.UNCERTAIN, Reason.DIVERSE, Reason.RANDOM)
 
 
 class Ranker:
-    """Keeps one project's queue up to date.
-
-    After a refresh ``missing`` counts the items, and label names while they matter, without a vector, and ``classes`` the labels that
-    occur among the training labels.
-    """
+    """Keeps one project's queue up to date. After a refresh ``classes`` counts the labels that occur among the training labels."""
 
     def __init__(self, workspace: Workspace, project: int, scorer: PoolScorer | None = None) -> None:
         """``scorer`` scores the pool elsewhere than in this process; None in it."""
         self._workspace = workspace
         self._project = project
-        self._scorer = scorer
-        self._index: dict[Split, Index] = {}
-        self._cache: tuple[str, VectorCache] | None = None
+        self._texts = Texts(workspace, scorer)
         self._seen: tuple[object, ...] | None = None
-        self._encoded = self._unranked = 0
         self._estimated: tuple[int, int, int] | None = None
-        self._head: heads.Head | None = None
-        self._twins: tuple[str, NDArray[np.int64]] | None = None
+        self._head: Head | None = None
         self._asked: list[int] = []
         self._audit: set[int] = set()
         self._lease = 0
-        self.missing = 0
         self.classes = 0
+
+    @property
+    def missing(self) -> int:
+        """How many items, and label names while they matter, have no vector yet."""
+        return self._texts.missing
 
     def refresh(self, store: Store) -> Ranking | None:
         """Rewrite the queue if anything it rests on has changed; return its stamp, None when all was as before."""
         project = store.projects.get(self._project)
         encoder = serving_encoder(self._workspace, project)
-        cache = self._cache_of(encoder)
+        if self._texts.turn_to(encoder):
+            self._head = self._seen = None
         newest_event = store.answers.newest_event(project.id)
-        labels = store.projects.labels(project.id)
         now_seen = (
             newest_event,
             *(store.items.newest_id(project.id, split) for split in Split),
             encoder.key,
             project.settings,
             store.twins.stamp(project.id),
-            labels,
+            store.projects.labels(project.id),
         )
-        if now_seen == self._seen and not self._has_grown(cache):
+        if now_seen == self._seen and not self._texts.have_grown():
             return None
-        vectors = {split: self._vectors(store, split, cache) for split in Split}
-        self.missing = sum(index.missing for index in self._index.values())
-        names = cache.rows([content_hash(text) for text in label_texts(labels)])
-        if project.published_run is None:  # what the names suggest matters before the first model only
-            self.missing += int((names < 0).sum())
-        ranking = (
-            self._rank(store, project, vectors, newest_event, cache.matrix[names[names >= 0]]) if len(vectors[Split.POOL].ids) else None
-        )
-        self._seen, self._encoded, self._unranked = now_seen, len(cache), 0
+        vectors = self._texts.vectors(store, project)
+        names = self._texts.names(store, project)
+        ranking = self._rank(store, project, vectors, names, newest_event) if len(vectors[Split.POOL].ids) else None
+        self._seen = now_seen
         return ranking
 
-    def _has_grown(self, cache: VectorCache) -> bool:
-        """Tell whether so many more of this project's texts are encoded that the queue is due for a look at them."""
-        if len(cache) == self._encoded or not self.missing:
-            return False
-        found = sum(index.find(cache) for index in self._index.values())
-        left, there = (sum(count) for count in zip(*((index.missing, len(index.ids)) for index in self._index.values()), strict=True))
-        self._encoded = len(cache)
-        self._unranked += found
-        return self._unranked > 0 and (left == 0 or self._unranked >= GROWTH * (there - left))
-
-    def _cache_of(self, encoder: EncoderId) -> VectorCache:
-        """Return the encoder's cache, brought up to date; where each item is in it is looked up again only where that may have changed."""
-        if self._cache is not None and self._cache[0] == encoder.key:
-            self._cache[1].refresh()
-        if self._cache is None or self._cache[0] != encoder.key or len(self._cache[1]) < self._encoded:
-            self._cache, self._encoded = (encoder.key, cache_of(self._workspace, encoder)), 0
-            for index in self._index.values():
-                index.forget()
-            self._head = self._seen = None
-            if self._scorer is not None:
-                self._scorer.forget()
-        return self._cache[1]
-
-    def _score(self, head: heads.Head, vectors: NDArray[np.floating]) -> NDArray[np.float32]:
-        if self._scorer is None:
-            return head.proba(vectors)
-        assert self._cache is not None
-        return cast(Rows, vectors).of(self._scorer.proba(self._cache[1].matrix, head))
-
-    def _vectors(self, store: Store, split: Split, cache: VectorCache) -> Vectors:
-        index = self._index.setdefault(split, Index.empty())
-        if fresh := list(store.items.hashes(self._project, split, int(index.ids[-1]) if len(index.ids) else 0)):
-            index.add(fresh)
-        index.find(cache)
-        return index.vectors(cache)
-
-    def _rank(self, store: Store, project: Project, vectors: dict[Split, Vectors], last_event: int, names: NDArray[np.float16]) -> Ranking:
+    def _rank(
+        self, store: Store, project: Project, vectors: dict[Split, Vectors], names: NDArray[np.float16] | None, last_event: int
+    ) -> Ranking:
         started = time.perf_counter()
         settings = ProjectSettings.parse(project.settings)
-        labels = store.projects.labels(project.id)
-        answers = list(store.answers.current(project.id))
-        held = store.queue.held(project.id, time.time())
         self._release(store)
-        released = store.queue.released(project.id)
-        labelled = settle(answers, labels, project.exclusive, released)
-        spent = sum(answer.kind is Kind.LABEL and answer.split is Split.POOL for answer in answers)
-        pool = vectors[Split.POOL]
-        self.classes = int((labelled.targets[labelled.train].sum(axis=0) > 0).sum())
-        model = store.runs.get(project.published_run).number if project.published_run else 0
-        rng = np.random.default_rng([settings.seed, last_event])
-        waiting = np.array([item for item, _ in held], np.int64)
-        left = len(pool.ids) - int((pool.places(np.union1d(labelled.items[~labelled.test], waiting)) >= 0).sum())
-        if settings.rank_at_most:
-            pool = pool.part(settings.rank_at_most, np.array([answer.item for answer in answers], np.int64), rng)
-        seen = len(pool.ids) / max(1, len(vectors[Split.POOL].ids))
-        draft = Draft(pool, answers, labelled, held, settings, rng, len(released), left, seen)
-        situation = replace(draft.situation(project.exclusive), groups=self._groups(store, pool))
+        draft = _begin(store, project, vectors[Split.POOL], settings, last_event)
+        self.classes = int((draft.labelled.targets[draft.labelled.train].sum(axis=0) > 0).sum())
+        situation = replace(draft.situation(project.exclusive), groups=self._texts.groups(store, project, draft.pool))
+        model = model_number(store, project)
         method = learning.method_of(settings.self_training, project.exclusive)
         check = store.runs.newest_check(project.id, run=model > 0)
         used = method if learning.uses(check, method) else "none"
-        learned = learning.learn(situation, used, settings.seed, self._head, self._score)
-        self._head = None if learned is None else learned.head
+        learned = learning.learn(situation, used, settings.seed, self._head, self._texts.score)
         if learned is None:
-            prior = zero_shot(situation.vectors, names) if len(names) == len(labels) > 0 else None
-            selector, situation = settings.cold_start, replace(situation, prior=prior)
+            self._head, selector = None, settings.cold_start
+            situation = replace(situation, prior=None if names is None else zero_shot(situation.vectors, names))
         else:
-            selector, situation = settings.selector, replace(situation, proba=learned.proba)
-        guess = Guesser(labels, situation.proba)
+            self._head, selector = learned.head, settings.selector
+            situation = replace(situation, proba=learned.proba)
         picked, asked = draft.pick(situation, selector)
+        guess = Guesser(store.projects.labels(project.id), situation.proba)
         rows = [
-            QueueRow(int(pool.ids[place]), reason, value, chance, guess.at(place))
+            QueueRow(int(draft.pool.ids[place]), reason, value, chance, guess.at(place))
             for place, reason, value, chance in draft.with_audit(picked)
         ]
         pseudo = 0 if learned is None else len(learned.pseudo)
-        ranking = Ranking(0, model, spent, selector, time.perf_counter() - started, time.time(), pseudo)
+        ranking = Ranking(0, model, draft.spent, selector, time.perf_counter() - started, time.time(), pseudo)
         with store.unit():
             self._release(store)  # by the order that was asked in while this one was made
             store.queue.rewrite(project.id, rows, ranking, last_event)
             self._asked, self._lease = asked, store.queue.newest_lease()
-            self._audit = set(labelled.items[labelled.audit].tolist())
-        judged = (last_event, model, len(vectors[Split.TEST].ids))
-        if learned is not None and self._estimated != judged:
-            judge = judging.Judge(pool, learned, labelled, project.exclusive, len(vectors[Split.POOL].ids), settings.seed)
-            store.runs.note(project.id, judge.estimates(vectors[Split.TEST], spent=spent, model=model))
-            self._estimated = judged
-        if learned is not None and check_is_due(check, method, spent, model):
+            self._audit = set(draft.labelled.items[draft.labelled.audit].tolist())
+        if learned is not None:
+            self._judge(store, project, draft, learned, vectors, (last_event, model))
+        if learned is not None and check_is_due(check, method, draft.spent, model):
             found = learning.check(situation, method, settings.seed)
             if found is not None:
-                store.runs.note_check(project.id, replace(found, labels=spent, model=model, at=time.time()))
+                store.runs.note_check(project.id, replace(found, labels=draft.spent, model=model, at=time.time()))
         return ranking
+
+    def _judge(
+        self, store: Store, project: Project, draft: Draft, learned: learning.Learned, vectors: dict[Split, Vectors], now: tuple[int, int]
+    ) -> None:
+        """Note the estimates of what was learned, once for the same answers, model and test items. ``now`` is (last event, model)."""
+        judged = (*now, len(vectors[Split.TEST].ids))
+        if self._estimated == judged:
+            return
+        whole, seed = len(vectors[Split.POOL].ids), draft.settings.seed
+        judge = judging.Judge(draft.pool, learned, draft.labelled, project.exclusive, whole, seed)
+        store.runs.note(project.id, judge.estimates(vectors[Split.TEST], spent=draft.spent, model=now[1]))
+        self._estimated = judged
 
     def _release(self, store: Store) -> None:
         """Release the audit items that stand before an item somebody took since, in the order last asked in."""
@@ -186,16 +135,20 @@ class Ranker:
         last = max((place for place, item in enumerate(self._asked) if item in got), default=-1)
         store.queue.release(self._project, [item for item in self._asked[: last + 1] if item in self._audit], time.time())
 
-    def _groups(self, store: Store, pool: Vectors) -> NDArray[np.int64]:
-        """Return the group (n,) of near-duplicates each item is in, named by its leader; -1 where it stands alone."""
-        stamp = store.twins.stamp(self._project)
-        if self._twins is None or self._twins[0] != stamp:
-            self._twins = (stamp, store.twins.groups(self._project))
-        members = self._twins[1]
-        places = pool.places(members[:, 0])
-        groups = np.full(len(pool.ids), -1, np.int64)
-        groups[places[places >= 0]] = members[places >= 0, 1]
-        return groups
+
+def _begin(store: Store, project: Project, pool: Vectors, settings: ProjectSettings, last_event: int) -> Draft:
+    """Return a draft of the queue as things stand: who has said what, who holds what, and the part of the pool that is looked at."""
+    answers = list(store.answers.current(project.id))
+    held = store.queue.held(project.id, time.time())
+    released = store.queue.released(project.id)
+    labelled = settle(answers, store.projects.labels(project.id), project.exclusive, released)
+    rng = np.random.default_rng([settings.seed, last_event])
+    waiting = np.array([item for item, _ in held], np.int64)
+    whole = len(pool.ids)
+    left = whole - int((pool.places(np.union1d(labelled.items[~labelled.test], waiting)) >= 0).sum())
+    if settings.rank_at_most:
+        pool = pool.part(settings.rank_at_most, np.array([answer.item for answer in answers], np.int64), rng)
+    return Draft(pool, answers, labelled, held, settings, rng, len(released), left, len(pool.ids) / max(1, whole))
 
 
 def check_is_due(check: Check | None, method: str, spent: int, model: int) -> bool:

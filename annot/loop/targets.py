@@ -30,6 +30,11 @@ class Labelled:
         return ~self.audit & ~self.test
 
 
+def pool_labels(answers: Iterable[Answer]) -> list[Answer]:
+    """Return the answers that were a label of a pool item: what a project has spent."""
+    return [answer for answer in answers if answer.kind is Kind.LABEL and answer.split is Split.POOL]
+
+
 def settle(answers: Iterable[Answer], labels: Sequence[Label], exclusive: bool, released: Set[int] = frozenset()) -> Labelled:
     """Settle each item by majority of its annotators (a tie goes to the newest answer); only "is" answers count.
 

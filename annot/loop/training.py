@@ -27,8 +27,8 @@ from annot.learners.finetune import Recipe
 from annot.loop import learning, rounds
 from annot.loop.encoding import Progress, encode_project, run_folder, serving_encoder
 from annot.loop.learning import predict
-from annot.loop.targets import Labelled, parents_of, settle
-from annot.records import Check, Kind, Project, Run, RunState, Split
+from annot.loop.targets import Labelled, parents_of, pool_labels, settle
+from annot.records import Check, Project, Run, RunState, Split
 from annot.settings import ProjectSettings, Workspace
 from annot.store import Store
 
@@ -59,7 +59,7 @@ def perform_run(workspace: Workspace, store: Store, project: Project, tell: Prog
     """Train, judge and, if not worse, publish. Returns the closed run; an exception leaves it failed and the old encoder serving."""
     labels = store.projects.labels(project.id)
     answers = list(store.answers.current(project.id))
-    spent = sum(answer.kind is Kind.LABEL and answer.split is Split.POOL for answer in answers)
+    spent = len(pool_labels(answers))
     labelled = settle(answers, labels, project.exclusive, store.queue.released(project.id))
     run = store.runs.start(project.id, spent, time.time())
     started = time.perf_counter()

@@ -14,12 +14,12 @@ from annot import encoders, quality
 from annot.encoders import EncoderId
 from annot.loop import judging, learning
 from annot.loop.drafting import Draft
-from annot.loop.encoding import cache_of, serving_encoder
+from annot.loop.encoding import cache_of, model_number, serving_encoder
 from annot.loop.item_vectors import Index, Vectors
-from annot.loop.targets import settle
+from annot.loop.targets import pool_labels, settle
 from annot.quality.confusion import Confusion, confusion
 from annot.quality.effort import Answered
-from annot.records import Answer, Kind, Project, Reason, Split
+from annot.records import Answer, Project, Reason, Split
 from annot.settings import ProjectSettings, Workspace
 from annot.store import Store
 
@@ -68,7 +68,7 @@ class Look:
         answered = np.array([answer.item for answer in answers], np.int64)
         part = pool.part(PART, answered, rng)
         draft = Draft(part, answers, labelled, [], settings, rng, released=0, left=0)
-        model = store.runs.get(project.published_run).number if project.published_run else 0
+        model = model_number(store, project)
         method = learning.method_of(settings.self_training, project.exclusive)
         used = method if learning.uses(store.runs.newest_check(project.id, run=model > 0), method) else "none"
         learned = learning.learn(draft.situation(project.exclusive), used, settings.seed) if len(part.ids) else None
@@ -87,7 +87,7 @@ class Look:
 
     @cached_property
     def spent(self) -> int:
-        return sum(answer.kind is Kind.LABEL and answer.split is Split.POOL for answer in self.answers)
+        return self.draft.spent
 
     @cached_property
     def judged(self) -> "Judged":
@@ -119,16 +119,13 @@ class Look:
         """The pool's labels in order; one that came with a file took nobody's time."""
         return [
             Answered(answer.at, None if answer.reason is Reason.IMPORTED else answer.seconds, answer.user)
-            for answer in self.answers
-            if answer.kind is Kind.LABEL and answer.split is Split.POOL
+            for answer in pool_labels(self.answers)
         ]
 
     @cached_property
     def answered(self) -> list[Answered]:
         return [
-            Answered(answer.at, answer.seconds, answer.user)
-            for answer in self.answers
-            if answer.kind is Kind.LABEL and answer.split is Split.POOL and answer.reason is not Reason.IMPORTED
+            Answered(answer.at, answer.seconds, answer.user) for answer in pool_labels(self.answers) if answer.reason is not Reason.IMPORTED
         ]
 
 
