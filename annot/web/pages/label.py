@@ -43,8 +43,8 @@ def show(store: Store, user: User, project: Project) -> None:
 
 def _options(settings: ProjectSettings) -> dict[str, object]:
     return {
-        "suggest": settings.suggestions,
-        "order_likely": settings.likely_first,
+        "suggestions": settings.suggestions,
+        "likely_first": settings.likely_first,
         "allow_not": settings.allow_not,
         "allow_either": settings.allow_either,
         "allow_inner": settings.allow_inner,

@@ -32,8 +32,17 @@ SCRIPTS = (
     "connection.js",
     "text.js",
     "dom.js",
+    "buttons.js",
+    "card.js",
+    "choices.js",
+    "head.js",
     "view.js",
     "dialogs.js",
+    "desk.js",
+    "screen.js",
+    "asking.js",
+    "commands.js",
+    "presses.js",
     "panel.js",
 )
 _IMPORT = re.compile(r"^import .*;\n", re.MULTILINE)

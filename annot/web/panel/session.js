@@ -23,7 +23,7 @@ export class Session {
       note: "",
       shown_at: this.shownAt,
       seconds: this.clock.seconds,
-      suggestion: this.data.options.suggest ?? "off",
+      suggestion: this.data.options.suggestions ?? "off",
       ...more,
     };
     this.outbox.add(this.data.api, event);

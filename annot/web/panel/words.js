@@ -25,10 +25,10 @@ export class Words {
   }
 
   /** Why this item, in one line. Candidate labels are named only where suggestions are on: the line must not lead. */
-  why(item, ranking, labels, suggest) {
+  why(item, ranking, labels, suggestions) {
     const { reason, model, labels: rankedAt } = item.why;
     const [first, second] = item.guesses;
-    const named = reason === "uncertain" && suggest === "on" && second && labels.has(first[0]) && labels.has(second[0]);
+    const named = reason === "uncertain" && suggestions === "on" && second && labels.has(first[0]) && labels.has(second[0]);
     const because = named
       ? this.say("panel.why.uncertain_named", { a: labels.title(first[0]), b: labels.title(second[0]) })
       : this.say(`panel.why.${reason}`);
