@@ -11,11 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from annot import __version__
+from annot import __version__, formats
 from annot.errors import AnnotError, BadInput, NotFound
 from annot.loop import accounts, exporting, importing, projects, status
 from annot.records import Project, Role, Split, User
-from annot.settings import Workspace, workspace
+from annot.registry import Registry
+from annot.settings import ProjectSettings, Workspace, workspace
 from annot.store import Store
 
 LEAD = "lead"
@@ -62,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--port", type=int, default=8501)
     one.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
 
-    one = command("import", import_, "Import a CSV, TSV, JSONL or Parquet file (each also .gz) into a project.")
+    one = command("import", import_, f"Import a file ({', '.join(formats.suffixes())}, each also .gz) into a project.")
     one.add_argument("file", type=Path)
     one.add_argument("--project", required=True)
     one.add_argument("--create", action="store_true", help="create the project first if it does not exist")
@@ -70,15 +71,26 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--multi-label", action="store_true", help="several labels may hold at once (with --create)")
     for column in ("text", "id", "label", "split"):
         one.add_argument(f"--{column}", metavar="COLUMN", help=f"the column with the {column} (guessed from its name if left out)")
+    one.add_argument("--no-labels", action="store_true", help="take texts only, also where a column with labels is there")
     one.add_argument("--as", dest="as_split", choices=list(Split), help="split of rows that do not say theirs (default: pool)")
     one.add_argument("--strict", action="store_true", help="refuse the whole file at its first bad row")
 
     one = command("export", export, "Write the current labels with their provenance.")
     one.add_argument("--project", required=True)
-    one.add_argument("--format", default="csv", help="csv, jsonl (default: csv)")
+    one.add_argument("--format", choices=list(formats.writers), help="default: what the end of FILE says, else csv")
     one.add_argument("--out", type=Path, metavar="FILE", help="default: standard output")
     one.add_argument("--split", default="pool", choices=[*Split, "all"])
     one.add_argument("--skips", action="store_true", help="also write what was skipped")
+
+    one = command("export-model", export_model, "Write the model as a folder: encoder, head, labels, a card, and a script that predicts.")
+    one.add_argument("--project", required=True)
+    one.add_argument("--out", type=Path, metavar="FOLDER", required=True, help="a new folder, or a file that ends in .zip")
+
+    one = command("set", set_, "Change settings of a project, as NAME=VALUE; without any, print them.")
+    one.add_argument("--project", required=True)
+    one.add_argument("settings", nargs="*", metavar="NAME=VALUE")
+
+    command("methods", methods, "List the query strategies, self-training methods and formats there are, with what each does.")
 
     command("worker", run_worker, "Rank, encode and fine-tune in the background until stopped.")
 
@@ -110,6 +122,7 @@ def _user_parser(parser: argparse.ArgumentParser) -> None:
     one = actions.add_parser("add", help="add an account; the generated password is printed once")
     one.add_argument("name")
     one.add_argument("--role", choices=list(Role), default=Role.ANNOTATOR, help="lead: may also create projects and accounts")
+    one.add_argument("--project", help="make it a member of this project too, an annotator there")
     one.set_defaults(work=user_add)
     one = actions.add_parser("password", help="give an account a new generated password")
     one.add_argument("name")
@@ -155,8 +168,6 @@ def demo(home: Workspace, arguments: argparse.Namespace) -> int:
 
 
 def import_(home: Workspace, arguments: argparse.Namespace) -> int:
-    from annot import formats
-
     if not arguments.file.is_file():
         raise BadInput(f"There is no file {arguments.file}.")
     with Store(home.database) as store:
@@ -164,7 +175,7 @@ def import_(home: Workspace, arguments: argparse.Namespace) -> int:
         mapping = formats.Mapping(
             text=arguments.text or guessed.text,
             id=arguments.id or guessed.id,
-            label=arguments.label or guessed.label,
+            label=None if arguments.no_labels else arguments.label or guessed.label,
             split=arguments.split or guessed.split,
         )
         project = _project_to_fill(store, arguments)
@@ -179,10 +190,7 @@ def import_(home: Workspace, arguments: argparse.Namespace) -> int:
         )
     for line, reason in report.problems:
         print(f"{report.filename}, line {line}: {reason}", file=sys.stderr)
-    print(
-        f"{report.pool + report.test} added ({report.pool} pool, {report.test} test), "
-        f"{report.known} known already, {report.refused} refused"
-    )
+    print(report.words)
     return 0
 
 
@@ -213,13 +221,46 @@ def _show_progress(done: int, total: int) -> None:
 
 
 def export(home: Workspace, arguments: argparse.Namespace) -> None:
-    from annot import formats
-
     with Store(home.database) as store:
         project = store.projects.find(arguments.project)
         split = None if arguments.split == "all" else Split(arguments.split)
         rows = exporting.export_rows(store, project, split, skips=arguments.skips)
-        formats.write(arguments.format, arguments.out or sys.stdout.buffer, rows, columns=exporting.COLUMNS)
+        kind = arguments.format or (formats.writer_of(arguments.out) if arguments.out else "csv")
+        labels = [label.name for label in store.projects.labels(project.id)]
+        formats.write(kind, arguments.out or sys.stdout.buffer, rows, columns=exporting.COLUMNS, labels=labels)
+
+
+def export_model(home: Workspace, arguments: argparse.Namespace) -> None:
+    from annot.loop import handing_over
+
+    with Store(home.database) as store:
+        parts = handing_over.parts_of(home, store, store.projects.find(arguments.project))
+    handing_over.save(parts, arguments.out)
+    print(f'The model is in {arguments.out}. Try it: python {arguments.out / "predict.py"} "a text"')
+
+
+def set_(home: Workspace, arguments: argparse.Namespace) -> None:
+    with Store(home.database) as store:
+        project = store.projects.find(arguments.project)
+        if arguments.settings:
+            project = projects.change_settings(store, project, dict(projects.read_setting(words) for words in arguments.settings))
+        for name, value in ProjectSettings.parse(project.settings).as_dict().items():
+            print(f"{name}={value}")
+
+
+def methods(home: Workspace, arguments: argparse.Namespace) -> None:
+    from annot import selectors, selftraining
+
+    listed: list[tuple[str, Registry[Any]]] = [
+        ("Query strategies", selectors.selectors),
+        ("Self-training methods", selftraining.methods),
+        ("Formats read", formats.readers),
+        ("Formats written", formats.writers),
+    ]
+    for title, registry in listed:
+        print(f"{title}:")
+        for name in registry:
+            print(f"  {name:<32}{registry.says(name)}")
 
 
 def run_worker(home: Workspace, arguments: argparse.Namespace) -> None:
@@ -256,7 +297,10 @@ def user_list(home: Workspace, arguments: argparse.Namespace) -> None:
 
 def user_add(home: Workspace, arguments: argparse.Namespace) -> None:
     with Store(home.database) as store:
+        project = store.projects.find(arguments.project) if arguments.project else None
         user, password = accounts.add_account(store, arguments.name, Role(arguments.role))
+        if project is not None:
+            projects.set_member(store, project, user, Role.ANNOTATOR)
         print(f"Added {user.name} ({user.role}) with password {password} (shown only now).")
 
 
@@ -268,7 +312,7 @@ def user_password(home: Workspace, arguments: argparse.Namespace) -> None:
 def user_member(home: Workspace, arguments: argparse.Namespace) -> None:
     with Store(home.database) as store:
         user, project = store.accounts.find(arguments.name), store.projects.find(arguments.project)
-        store.projects.set_member(project.id, user.id, None if arguments.role == "none" else Role(arguments.role))
+        projects.set_member(store, project, user, None if arguments.role == "none" else Role(arguments.role))
         print(f"{user.name} is {'no longer a member' if arguments.role == 'none' else arguments.role} of {project.name}.")
 
 

@@ -195,6 +195,7 @@ class Answer:
     score: float | None
     probability: float | None
     model: int | None
+    selector: str | None
     split: Split
 
 

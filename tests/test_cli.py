@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from annot import formats, selectors, selftraining
 from annot.cli import main
 from annot.settings import Workspace
 
@@ -27,7 +28,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
     return code, out, err
 
 
-COMMANDS = ["init", "demo", "import", "export", "worker", "stats", "simulate", "user", "bench"]
+COMMANDS = ["init", "demo", "import", "export", "export-model", "set", "methods", "worker", "stats", "simulate", "user", "bench"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -54,7 +55,7 @@ def test_import_stats_and_export_of_a_new_project(home: Workspace, capsys: pytes
     assert (code, err) == (0, "")
     assert "689 added (689 pool, 0 test), 0 known already, 0 refused" in out
     code, out, _ = run(capsys, "import", str(SAMPLE / "test.csv"), "--project", "mail", "--as", "test")
-    assert "160 added (0 pool, 160 test)" in out
+    assert "160 added (0 pool, 160 test, 160 of them with labels that count as answers)" in out
     code, out, _ = run(capsys, "stats", "--project", "mail", "--json")
     assert (json.loads(out)["pool"], json.loads(out)["test"], json.loads(out)["labels"]) == (689, 160, 0)
     code, out, _ = run(capsys, "stats", "--project", "mail")
@@ -62,6 +63,29 @@ def test_import_stats_and_export_of_a_new_project(home: Workspace, capsys: pytes
     target = tmp_path / "out.csv"
     assert run(capsys, "export", "--project", "mail", "--split", "all", "--out", str(target))[0] == 0
     assert target.read_text("utf-8").count("imported") == 160
+    assert run(capsys, "export", "--project", "mail", "--split", "test", "--out", str(tmp_path / "out.jsonl"))[0] == 0
+    rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text("utf-8").splitlines()]
+    assert {row["reason"] for row in rows} == {"imported"}
+
+
+def test_labels_of_a_file_are_left_where_only_texts_are_wanted(home: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    new = ["--project", "mail", "--create", "--labels", str(SAMPLE / "labels.json"), "--no-labels"]
+    assert "160 added (160 pool, 0 test), 0 known" in run(capsys, "import", str(SAMPLE / "test.csv"), *new)[1]
+    assert json.loads(run(capsys, "stats", "--project", "mail", "--json")[1])["labels"] == 0
+
+
+def test_a_setting_is_changed_and_the_others_stay(home: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    run(capsys, "init", "--sample")
+    assert "run_every=7\n" in run(capsys, "set", "--project", "Larkfield support", "run_every=7", "likely_first=yes")[1]
+    told = run(capsys, "set", "--project", "Larkfield support", "selector=random")[1]
+    assert {"run_every=7", "likely_first=True", "selector=random"} <= set(told.splitlines())
+
+
+def test_every_method_and_format_is_listed_with_what_it_does(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = run(capsys, "methods")[1].splitlines()
+    told = {line.split()[0]: line.split(maxsplit=1)[1:] for line in lines if line.startswith("  ")}
+    assert set(told) == {*selectors.names(), *selftraining.names(), *formats.readers, *formats.writers}
+    assert all(told.values())
 
 
 @pytest.mark.parametrize(
@@ -73,6 +97,8 @@ def test_import_stats_and_export_of_a_new_project(home: Workspace, capsys: pytes
         (["import", str(SAMPLE / "messages.csv"), "--project", "x", "--create"], "A new project needs its label set"),
         (["import", str(SAMPLE / "README.md"), "--project", "x"], "README.md"),
         (["user", "password", "nobody"], "There is no account named 'nobody'."),
+        (["set", "--project", "x", "run_every"], "There is no project named 'x'"),
+        (["export-model", "--project", "x", "--out", "m"], "There is no project named 'x'"),
         (["bench", "nothing"], "There is no benchmark named 'nothing'. Known: "),
     ],
 )
@@ -91,6 +117,28 @@ def test_accounts_are_added_listed_and_made_members(home: Workspace, capsys: pyt
     assert "annotator of Larkfield support" in run(capsys, "user", "member", "bob", "--project", "Larkfield support")[1]
     assert "bob\tannotator\tLarkfield support (annotator)" in run(capsys, "user")[1]
     assert run(capsys, "user", "add", "bob")[0] == 1
+    run(capsys, "user", "add", "eve", "--project", "Larkfield support")
+    assert "eve\tannotator\tLarkfield support (annotator)" in run(capsys, "user")[1]
+    code, _, err = run(capsys, "user", "member", "lead", "--project", "Larkfield support", "--role", "none")
+    assert (code, "the only lead" in err) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ("run_every", "Expected NAME=VALUE"),
+        ("speed=9", "Expected NAME=VALUE"),
+        ("run_every=often", "must be a int"),
+        ("allow_not=perhaps", "true or false"),
+        ("cold_start=breaking_ties", "asks a model"),
+        ("selector=wishes", "There is no selector"),
+        ("audit_share=2", "between 0.0 and 1.0"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused_in_words(home: Workspace, capsys: pytest.CaptureFixture[str], words: str, why: str) -> None:
+    run(capsys, "init", "--sample")
+    code, _, err = run(capsys, "set", "--project", "Larkfield support", words)
+    assert (code, why in err) == (1, True), err
 
 
 @pytest.mark.slow

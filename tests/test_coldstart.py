@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from annot.errors import BadInput
-from annot.selectors import Situation, coldstart, select
+from annot.selectors import coldstart, select
 from annot.selectors.coldstart import typicality, zero_shot
+from annot.situation import Situation
 
 from .test_smalltext import around
 

@@ -1,4 +1,4 @@
-"""The docs name everything there is: commands, settings, selectors, self-training methods, formats, encoders; links lead somewhere."""
+"""The docs name everything there is: commands, settings, encoders, benchmarks; links lead somewhere."""
 
 import dataclasses
 import re
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from annot import encoders, formats, selectors, selftraining
+from annot import encoders
 from annot.bench import names as benchmarks
 from annot.settings import ProjectSettings
 
@@ -19,10 +19,6 @@ REFERENCE = (ROOT / "docs" / "reference.md").read_text("utf-8")
 NAMED = {
     "command": COMMANDS,
     "setting": [spec.name for spec in dataclasses.fields(ProjectSettings)],
-    "selector": list(selectors.names()),
-    "self-training method": list(selftraining.names()),
-    "reader": list(formats.readers),
-    "writer": list(formats.writers),
     "encoder": encoders.names(),
     "benchmark": benchmarks(),
 }

@@ -8,8 +8,8 @@ import pytest
 from annot import selftraining
 from annot.loop import learning
 from annot.records import Check
-from annot.selectors import Situation
 from annot.selftraining import PseudoLabels
+from annot.situation import Situation
 
 CLASSES = 4
 
@@ -33,7 +33,7 @@ def methods(monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
     vectors = blobs()[0].vectors
 
     def told(shift: int) -> selftraining.Method:
-        def method(situation: selftraining.Situation) -> PseudoLabels:
+        def method(situation: Situation) -> PseudoLabels:
             found = situation.pool[::4]
             # The check works on fewer rows, so a row is known again by its vector.
             rows = [int(np.argmin(np.abs(vectors - situation.vectors[place]).sum(axis=1))) for place in found]

@@ -28,6 +28,7 @@ from annot.loop.targets import settle
 from annot.records import Event, JobState, Kind, Label, Project, Reason, Role, RunState, Split, User
 from annot.selftraining import PseudoLabels
 from annot.settings import Workspace
+from annot.situation import Situation
 from annot.store import Store
 from annot.store.reports import Stored
 from annot.vectors import content_hash
@@ -372,7 +373,7 @@ def test_a_second_worker_waits_and_takes_over(home: Workspace, store: Store) -> 
             process.wait()
 
 
-def first_class(situation: selftraining.Situation) -> PseudoLabels:
+def first_class(situation: Situation) -> PseudoLabels:
     labels = np.zeros((5, situation.targets.shape[1]), np.float32)
     labels[:, 0] = 1
     return PseudoLabels(np.sort(situation.pool[:5]), labels, np.full(5, 100, np.float32))

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from annot.errors import UnknownName
-from annot.selectors import Situation, confidence, names, select
-from annot.selectors.smalltext import query
+from annot.selectors import confidence, names, select
+from annot.selectors.smalltext.adapter import query
+from annot.situation import Situation
 
 
 def situation(pool: int = 40, labelled: int = 6, labels: int = 3, seed: int = 0, **changes: object) -> Situation:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from annot.errors import UnknownName
-from annot.selectors import Situation
 from annot.selftraining import PseudoLabels, base, choose, hast, names
+from annot.situation import Situation
 
 
 def clusters(per_label: int = 40, labels: int = 3, seed: int = 0, **changes: object) -> Situation:

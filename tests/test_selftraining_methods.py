@@ -5,9 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from annot.selectors import Situation
+from annot import passes as passes_of
 from annot.selftraining import actune, base, choose, nest, tempering, ust, verips
 from annot.selftraining.tempering import exponent, temper
+from annot.situation import Situation
 
 from .test_selftraining import clusters
 
@@ -109,9 +110,9 @@ def test_dropout_on_a_linear_head_is_what_leaving_inputs_out_would_give() -> Non
         raised = np.exp(inputs @ weights.T + bias)
         return np.asarray(raised / raised.sum(axis=-1, keepdims=True))
 
-    found = ust.dropout(head(vectors), vectors, np.random.default_rng(1))
-    masks = np.random.default_rng(1).random((ust.PASSES, 6)) >= ust.DROPOUT
-    wanted = np.stack([head(vectors * mask / (1 - ust.DROPOUT)) for mask in masks])
+    found = passes_of.dropout(head(vectors), vectors, np.random.default_rng(1))
+    masks = np.random.default_rng(1).random((passes_of.PASSES, 6)) >= passes_of.DROPOUT
+    wanted = np.stack([head(vectors * mask / (1 - passes_of.DROPOUT)) for mask in masks])
     assert found == pytest.approx(wanted, abs=1e-5)
 
 

@@ -1,11 +1,15 @@
 """small-text's strategies on cached arrays: each does what its name says, seeing only what it is given."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
-from annot.selectors import Situation, select, strategies
-from annot.selectors.smalltext import Cached, Exact, Places, query, seeded
-from annot.selectors.variants import purity_radius
+from annot.selectors import select
+from annot.selectors.smalltext import strategies
+from annot.selectors.smalltext.adapter import Cached, Exact, Places, query, seeded
+from annot.selectors.smalltext.variants import purity_radius
+from annot.situation import Situation
 
 from .test_selectors import situation
 
@@ -51,8 +55,26 @@ def test_bald_asks_where_stochastic_predictions_disagree() -> None:
     assert set(select("smalltext_bald", given, 2).indices.tolist()) == set(odd.tolist())
 
 
-def test_bald_without_stochastic_predictions_asks_where_entropy_is_highest() -> None:
-    assert select("smalltext_bald", situation(), 9).indices.tolist() == select("prediction_entropy", situation(), 9).indices.tolist()
+def test_bald_without_stochastic_predictions_makes_them_by_dropout_on_the_vectors() -> None:
+    given = situation(labels=2)
+    torn, plain = given.pool[0], given.pool[1]  # both undecided; one by inputs that pull against each other, one by none at all
+    vectors, pull = np.zeros((46, 8), np.float32), np.array([9, -9, 0, 0, 0, 0, 0, 0], np.float32)
+    vectors[:, 2] = 1
+    vectors[given.pool[2:], 0] = np.linspace(-0.2, 0.2, len(given.pool) - 2)
+    vectors[torn, :2] = 1
+    proba = 1 / (1 + np.exp(-vectors @ pull))
+    given = dataclasses.replace(given, vectors=vectors, proba=np.stack([proba, 1 - proba], axis=1).astype(np.float32))
+    order = select("smalltext_bald", given, len(given.pool)).indices.tolist()
+    assert order[0] == torn
+    assert plain not in order[:5]
+
+
+def test_bald_where_several_labels_may_hold_asks_where_entropy_is_highest() -> None:
+    given = [situation(exclusive=False) for _ in range(2)]
+    first, second = (
+        select(name, one, 9).indices.tolist() for name, one in zip(("smalltext_bald", "prediction_entropy"), given, strict=True)
+    )
+    assert first == second
 
 
 def test_class_balancer_asks_for_the_classes_that_lack_labels() -> None:

@@ -14,13 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from annot.errors import BadInput, Busy, WorkspaceError
-from annot.loop import labelling
+from annot.loop import labelling, projects
 from annot.records import Estimate, Event, Kind, Label, QueueRow, Ranking, Reason, Relation, Role, Split
 from annot.settings import Workspace
 from annot.store import Store, items
-from annot.store.database import SCHEMA_VERSION
 from annot.store.items import NewItem
-from annot.store.migrations import migrations
+from annot.store.migrations import SCHEMA_VERSION, migrations
 from annot.vectors import content_hash
 
 from .conftest import Small, add_items
@@ -364,6 +363,7 @@ def test_a_workspace_of_schema_3_has_its_labels_counted_and_a_killed_import_take
         "CREATE TRIGGER items_fts_insert AFTER INSERT ON items BEGIN INSERT INTO items_fts(rowid, text) VALUES (new.id, new.text); END",
         "CREATE TRIGGER items_fts_delete AFTER DELETE ON items BEGIN SELECT 1; END",
         "ALTER TABLE projects DROP COLUMN imported_to",
+        "ALTER TABLE leases DROP COLUMN selector",
         "DROP TABLE released",
         "DROP TABLE reports",
         "CREATE INDEX items_importing ON items(import_id) WHERE split = 'importing'",
@@ -480,6 +480,18 @@ def test_only_one_worker_is_active_and_a_silent_one_is_replaced(store: Store) ->
     assert store.jobs.hold_worker("a", 1, 104.0, 5.0)
     assert store.jobs.hold_worker("b", 2, 110.0, 5.0)
     assert not store.jobs.hold_worker("a", 1, 111.0, 5.0)
+
+
+def test_projects_take_turns_so_that_a_large_one_does_not_stop_the_others(store: Store, small: Small) -> None:
+    other = projects.create_project(store, "other", small.lead)
+    for kind in ("encode", "twins", "run"):
+        store.jobs.ask(small.project.id, kind, 0.0)
+    store.jobs.ask(other.id, "encode", 1.0)
+    first, second = store.jobs.take(2.0), store.jobs.take(3.0)
+    assert first is not None
+    assert second is not None
+    assert [(job.project, job.kind) for job in (first, second)] == [(small.project.id, "encode"), (other.id, "encode")]
+    assert (store.jobs.ahead(small.project.id), store.jobs.ahead(other.id)) == ("encode", "encode")
 
 
 def test_one_open_job_of_a_kind(store: Store, small: Small) -> None:

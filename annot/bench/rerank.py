@@ -24,8 +24,9 @@ from annot.loop.item_vectors import Index
 from annot.loop.ranking import Ranker
 from annot.loop.targets import settle
 from annot.records import Event, Kind, Label, Project, Role, Split, User
-from annot.selectors import Situation, select
+from annot.selectors import select
 from annot.settings import Workspace
+from annot.situation import Situation
 from annot.store import Store
 from annot.store.items import NewItem
 from annot.vectors import content_hash
@@ -167,7 +168,7 @@ def compare(seen: Situation) -> tuple[float, bool]:
     from small_text import BreakingTies
 
     from annot.selectors.confidence import breaking_ties
-    from annot.selectors.smalltext import query
+    from annot.selectors.smalltext.adapter import query
 
     learned = learning.learn(seen, "none", 0)
     assert learned is not None

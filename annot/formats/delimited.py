@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from annot.errors import BadInput
-from annot.formats.registries import readers
+from annot.formats.registries import reader
 from annot.formats.rows import Problem, Record, Table
 from annot.formats.source import LONGEST_RECORD, Source, undecodable
 from annot.formats.values import listed, shown
@@ -18,7 +18,7 @@ from annot.formats.values import listed, shown
 QUOTED = re.compile(rb'"[^"]*"')
 
 
-@readers.register("csv")
+@reader("csv", ".csv")
 def read_csv(source: Source) -> Table:
     """Open comma-separated text."""
     stream = source.open()
@@ -27,7 +27,7 @@ def read_csv(source: Source) -> Table:
     return _Delimited(source, stream, delimiter).table()
 
 
-@readers.register("tsv")
+@reader("tsv", ".tsv")
 def read_tsv(source: Source) -> Table:
     """Open tab-separated text, quoted as spreadsheets and pandas write it."""
     return _Delimited(source, source.open(), "\t").table()

@@ -12,7 +12,7 @@ from itertools import chain
 from typing import Any
 
 from annot.errors import BadInput
-from annot.formats.registries import readers
+from annot.formats.registries import reader
 from annot.formats.rows import Problem, Record, Table
 from annot.formats.source import LONGEST_RECORD, Source, undecodable
 from annot.formats.values import shown
@@ -32,7 +32,7 @@ def _finite(digits: str) -> float | None:
 _decode = json.JSONDecoder(parse_constant=lambda name: None, parse_float=_finite).decode
 
 
-@readers.register("jsonl")
+@reader("jsonl", ".jsonl", ".ndjson")
 def read_jsonl(source: Source) -> Table:
     """Open JSON Lines. The columns are the keys of its first 1,000 objects, in the order they appear."""
     stream = source.open()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from annot.errors import BadInput
-from annot.formats.registries import readers
+from annot.formats.registries import reader
 from annot.formats.rows import Problem, Record, Table
 from annot.formats.source import Source
 from annot.formats.values import listed, plain
@@ -23,7 +23,7 @@ class _Unreadable:
         self.reason = reason
 
 
-@readers.register("parquet")
+@reader("parquet", ".parquet")
 def read_parquet(source: Source) -> Table:
     """Open a Parquet file; a compressed one is unpacked to a temporary file first."""
     try:

@@ -1,4 +1,4 @@
-"""Opening a file that somebody brought: its format by its name, decompressed, checked for what it plainly is not.
+"""Opening a file that somebody brought: decompressed, checked for what it plainly is not.
 
 Must not parse: it hands bytes to a reader. Whatever cannot be used as a whole file is a BadInput that says what to do.
 """
@@ -18,7 +18,6 @@ from annot.errors import BadInput, WorkspaceError
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-FORMATS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 BUFFER = 2**18
 UNPACKED = 2**16  # bytes; so many may be lost before damage is met
 LONGEST_RECORD = 8_000_000  # characters of CSV, bytes of JSON; what is longer is skipped without being held
@@ -34,23 +33,13 @@ NOT_TEXT = {
 }
 
 
-def detect(path: Path) -> tuple[str, bool]:
-    """Return the format and whether it is compressed, both by the name's suffix. Raises BadInput listing the known ones."""
-    name = Path(path).name.lower()
-    gzipped = name.endswith(".gz")
-    suffix = Path(name.removesuffix(".gz")).suffix
-    if suffix not in FORMATS:
-        raise BadInput(f"{Path(path).name} is of no known format. Its name must end in {', '.join(FORMATS)}, or one of these with .gz.")
-    return FORMATS[suffix], gzipped
-
-
 class Source:
     """One file being read, as a context. ``on_bytes`` is told how many bytes of the file (as it lies on disk) were taken in."""
 
     def __init__(self, path: Path, on_bytes: Callable[[int], None] | None = None) -> None:
         self.path = Path(path)
         self.name = self.path.name
-        self.format, self.gzipped = detect(self.path)
+        self.gzipped = self.name.lower().endswith(".gz")
         self.on_bytes = on_bytes
         self.line = 0  # where reading has got to, for what is said of a damaged file
         self._stack = ExitStack()

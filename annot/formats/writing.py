@@ -17,51 +17,55 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from annot.errors import BadInput
-from annot.formats.registries import writers
+from annot.formats.registries import Outgoing, writer, writers
 from annot.formats.values import plain
 
 Rows = Iterable[dict[str, Any]]
 
 
-def write(format: str, target: Path | str | BinaryIO, rows: Rows, *, columns: Sequence[str] | None = None) -> int:
+def write(
+    format: str, target: Path | str | BinaryIO, rows: Rows, *, columns: Sequence[str] | None = None, labels: Sequence[str] = ()
+) -> int:
     """Write rows to a path or a binary stream and return how many; a path ending in .gz is compressed.
 
-    The columns are the first row's keys unless given; every row must have just these. A path is replaced only once all is written; a
-    stream is left open. Raises UnknownName for the format, BadInput where the path cannot be written.
+    The columns are the first row's keys unless given; every row must have just these. ``labels`` are the names of all labels, for
+    formats that name them. A path is replaced only once all is written; a stream is left open. Raises UnknownName for the format,
+    BadInput where the path cannot be written.
     """
-    writer = writers.get(format)
+    chosen = writers.get(format).write
     first, rows = _peek(rows)
     names = list(columns if columns is not None else first)
     counted = _Counted(rows)
+    outgoing = Outgoing(counted, names, labels)
     try:
         if isinstance(target, Path | str):
             with replacing(Path(target)) as stream:
-                writer(stream, counted, names)
+                chosen(stream, outgoing)
         else:
-            writer(target, counted, names)
+            chosen(target, outgoing)
     except UnicodeEncodeError as fault:
         raise BadInput(f"Row {counted.number} holds half a character (a lone surrogate), which UTF-8 cannot hold.") from fault
     return counted.number
 
 
-@writers.register("csv")
-def write_csv(stream: BinaryIO, rows: Rows, columns: Sequence[str]) -> None:
+@writer("csv", ".csv")
+def write_csv(stream: BinaryIO, out: Outgoing) -> None:
     """Write RFC 4180: CRLF, quotes where needed; lists and objects as JSON, nothing for None."""
     with _as_text(stream) as text:
-        writer = csv.writer(text)
-        if columns:
-            writer.writerow(columns)
-        for row in rows:
-            if row.keys() != set(columns):
-                raise ValueError(f"a row has the columns {list(row)}, expected {list(columns)}")
-            writer.writerow([_cell(row[name]) for name in columns])
+        lines = csv.writer(text)
+        if out.columns:
+            lines.writerow(out.columns)
+        for row in out.rows:
+            if row.keys() != set(out.columns):
+                raise ValueError(f"a row has the columns {list(row)}, expected {list(out.columns)}")
+            lines.writerow([_cell(row[name]) for name in out.columns])
 
 
-@writers.register("jsonl")
-def write_jsonl(stream: BinaryIO, rows: Rows, columns: Sequence[str]) -> None:
+@writer("jsonl", ".jsonl")
+def write_jsonl(stream: BinaryIO, out: Outgoing) -> None:
     """Write one JSON object a line, UTF-8; NaN and infinities as null."""
     with _as_text(stream) as text:
-        for row in rows:
+        for row in out.rows:
             try:
                 line = json.dumps(row, ensure_ascii=False, allow_nan=False)
             except ValueError:

@@ -58,8 +58,8 @@ class Head:
                 list(threads.map(score, _blocks(vectors)))
         return out
 
-    def to_arrays(self) -> dict[str, NDArray[np.generic]]:
-        """Return what ``np.savez`` stores."""
+    def to_arrays(self) -> dict[str, Any]:
+        """Return the arrays ``np.savez`` stores."""
         return {"weights": self.weights, "bias": self.bias, "exclusive": np.array(self.exclusive)}
 
     @classmethod

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from annot.loop.item_vectors import Vectors
 from annot.loop.targets import Labelled, pool_labels
 from annot.records import Answer, Reason
-from annot.selectors import Situation, select
+from annot.selectors import select
 from annot.settings import ProjectSettings
+from annot.situation import Situation
 
 # A place in the pool, why it is asked, its score, and the probability of its draw.
 Place = tuple[int, Reason, float | None, float | None]

@@ -13,7 +13,7 @@ from annot.store import Store
 
 COLUMNS = (
     "item_id", "text", "text_sha256", "split", "labels", "relation", "kind", "annotator", "at", "seconds",
-    "reason", "model", "score", "probability", "note", "uid",
+    "reason", "selector", "model", "score", "probability", "note", "uid",
 )  # fmt: skip
 TEXTS_AT_ONCE = 500
 
@@ -21,8 +21,9 @@ TEXTS_AT_ONCE = 500
 def export_rows(store: Store, project: Project, split: Split | None = Split.POOL, *, skips: bool = False) -> Iterator[dict[str, Any]]:
     """Yield one row per person and item with the standing label, oldest first; with ``skips`` the standing skips too.
 
-    ``labels`` is a list of label names, ``at`` UTC in ISO 8601, ``seconds`` the time on screen, ``reason`` why the item was asked,
-    ``model`` the run that ranked it, ``score`` its score there, and ``probability`` its chance of being drawn where it was sampled.
+    ``labels`` is a list of label names, ``at`` UTC in ISO 8601, ``seconds`` the time on screen, ``reason`` why the item was asked and
+    ``selector`` by which strategy, ``model`` the run that ranked it, ``score`` its score there, and ``probability`` its chance of being
+    drawn where it was sampled.
     """
     names = {label.id: label.name for label in store.projects.labels(project.id)}
     batch: list[Answer] = []
@@ -52,6 +53,7 @@ def _rows(store: Store, answers: list[Answer], names: dict[int, str]) -> Iterato
             "at": datetime.fromtimestamp(answer.at, UTC).isoformat(timespec="milliseconds"),
             "seconds": answer.seconds,
             "reason": answer.reason.value if answer.reason else None,
+            "selector": answer.selector,
             "model": answer.model,
             "score": answer.score,
             "probability": answer.probability,

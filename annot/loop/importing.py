@@ -24,14 +24,23 @@ LONGEST_ID = 500
 
 @dataclass(slots=True)
 class Report:
-    """What became of a file's rows. ``problems`` holds the first thousand as (line, reason); ``refused`` counts them all."""
+    """What became of a file's rows. ``problems`` holds the first thousand as (line, reason); ``refused`` counts them all, ``labelled``
+    the new items that came with labels."""
 
     filename: str
     pool: int = 0
     test: int = 0
+    labelled: int = 0
     known: int = 0
     refused: int = 0
     problems: list[tuple[int, str]] = field(default_factory=list)
+
+    @property
+    def words(self) -> str:
+        """What became of the rows, in one line."""
+        with_labels = f", {self.labelled:,} of them with labels that count as answers" if self.labelled else ""
+        added = f"{self.pool + self.test:,} added ({self.pool:,} pool, {self.test:,} test{with_labels})"
+        return f"{added}, {self.known:,} known already, {self.refused:,} refused"
 
     def note(self, line: int, reason: str) -> None:
         self.refused += 1
@@ -129,6 +138,8 @@ class _Taking:
 
     def flush(self, done: int) -> None:
         seen = self._store.items.stage(self._project.id, self.import_id, self.batch, done, time.time())
+        fresh = set(range(len(self.batch))) - {place for place, _ in seen}
+        self._report.labelled += sum(self.batch[place].labels is not None for place in fresh)
         for place, same in seen:
             if same:
                 self._report.known += 1

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from annot import quality, selftraining
 from annot.learners import head as heads
 from annot.records import Check
-from annot.selectors import Situation
 from annot.selftraining import PseudoLabels
+from annot.situation import Situation
 
 # Pool items a method chooses from after a label, and while it is being checked. HAST's neighbour search took 0.2 s over 4,096 and
 # 2.1 s over 13,600 (one core).

@@ -128,12 +128,38 @@ def labels_from_rows(rows: Sequence[dict[str, Any]]) -> list[Label]:
     return labels
 
 
+def set_member(store: Store, project: Project, user: User, role: Role | None) -> None:
+    """Make an account a member, or take it out. Raises BadInput where no lead would be left."""
+    leads = [name for name, its in store.projects.members(project.id) if its is Role.LEAD]
+    if role is not Role.LEAD and leads == [user.name]:
+        raise BadInput(f"{user.name} is the only lead of {project.name}. Make another account a lead of it first.")
+    store.projects.set_member(project.id, user.id, role)
+
+
+def read_setting(words: str) -> tuple[str, Any]:
+    """Read ``name=value`` as a setting of the type its default has. Raises BadInput."""
+    name, sign, value = (part.strip() for part in words.partition("="))
+    defaults = ProjectSettings().as_dict()
+    if not sign or name not in defaults:
+        raise BadInput(f"Expected NAME=VALUE, got {words!r}. Known names: {', '.join(defaults)}.")
+    kind = type(defaults[name])
+    if kind is bool and value.lower() not in ("true", "false", "yes", "no"):
+        raise BadInput(f"Setting {name} is true or false, got {value!r}.")
+    try:
+        return name, value.lower() in ("true", "yes") if kind is bool else kind(value)
+    except ValueError:
+        raise BadInput(f"Setting {name} must be a {kind.__name__}, got {value!r}.") from None
+
+
 def change_settings(store: Store, project: Project, values: dict[str, Any]) -> Project:
-    """Store checked settings. Raises BadInput naming an unknown setting, name or value, ModelError where the encoder cannot be had."""
-    settings = ProjectSettings.parse(values)
+    """Check and store ``values``; other settings stay as they are. Raises BadInput naming an unknown setting, name or value, ModelError
+    where the encoder cannot be had."""
+    settings = ProjectSettings.parse({**store.projects.get(project.id).settings, **values})
     encoders.identify(settings.encoder)
-    for name in (settings.selector, settings.cold_start):
-        selectors.selectors.get(name)
+    selectors.selectors.get(settings.selector)
+    selectors.selectors.get(settings.cold_start)
+    if settings.cold_start not in (cold := selectors.names(before_a_model=True)):
+        raise BadInput(f"The cold start {settings.cold_start!r} asks a model, and there is none yet. One of: {', '.join(cold)}.")
     selftraining.methods.get(settings.self_training)
     for line in settings.highlights.splitlines():
         if len(line) > 2 and line.startswith("/") and line.endswith("/"):

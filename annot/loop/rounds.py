@@ -24,8 +24,8 @@ from annot.learners.finetune import Recipe, finetune
 from annot.loop import learning
 from annot.loop.targets import with_ancestors
 from annot.records import Check
-from annot.selectors import Situation
 from annot.selftraining import PseudoLabels
+from annot.situation import Situation
 
 FOLDS = 2
 # Texts nobody has labelled that a round may take pseudo-labels from, and that a check does with.

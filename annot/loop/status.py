@@ -64,6 +64,7 @@ class Facts:
     flags: list[tuple[int, str, str, str]]
     report: Report | None
     settings: ProjectSettings
+    ahead: str | None = None  # the kind of job of another project that this one's wait for
 
     @property
     def shown_source(self) -> str:
@@ -98,6 +99,7 @@ def lead_facts(store: Store, project: Project) -> Facts:
             curve=store.runs.estimates(project.id),
             runs=store.runs.of_project(project.id),
             jobs=store.jobs.newest(project.id),
+            ahead=store.jobs.ahead(project.id),
             ranking=staleness(store, project.id),
             ranked_from=_ranked_from(store, project),
             worker=worker_health(store),

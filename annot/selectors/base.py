@@ -8,30 +8,7 @@ from numpy.typing import NDArray
 
 from annot.records import Reason
 from annot.registry import Registry
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Situation:
-    """All a selector may look at. ``pool`` and ``labelled`` are places in ``vectors`` (and in every array of n rows).
-
-    ``proba`` (n, k) is None before the first model; ``targets`` (l, k) of 0/1 belong to ``labelled`` (l,). Where labels are not
-    ``exclusive``, an item may have several, and the rows of ``proba`` need not sum to 1. The rest is None where it is not known:
-    ``samples`` (s, n, k) are s stochastic predictions of one model, ``earlier`` (n, k) what the model of the round before predicted,
-    ``prior`` (n, k) what may be guessed without any label (see ``coldstart.zero_shot``). Items with the same value in ``groups`` (n,)
-    are as good as identical; -1 stands alone.
-    """
-
-    proba: NDArray[np.float32] | None
-    vectors: NDArray[np.floating]  # (n, d), unit length
-    pool: NDArray[np.int64]  # (p,)
-    labelled: NDArray[np.int64]  # (l,)
-    targets: NDArray[np.floating]  # (l, k)
-    rng: np.random.Generator
-    exclusive: bool = True
-    samples: NDArray[np.float32] | None = None
-    earlier: NDArray[np.float32] | None = None
-    prior: NDArray[np.float32] | None = None
-    groups: NDArray[np.int64] | None = None
+from annot.situation import Situation
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,9 +25,19 @@ Selector = Callable[[Situation, int], Picked]
 selectors: Registry[Selector] = Registry("selector")
 
 
-def names() -> list[str]:
-    """Return the registered names."""
-    return list(selectors)
+_ask_a_model: set[str] = set()
+
+
+def register(name: str, says: str = "", *, asks_a_model: bool = False) -> Callable[[Selector], Selector]:
+    """Return a decorator that registers a selector. One that ``asks_a_model`` is no cold start: without ``proba`` it can only draw."""
+    if asks_a_model:
+        _ask_a_model.add(name)
+    return selectors.register(name, says)
+
+
+def names(*, before_a_model: bool = False) -> list[str]:
+    """Return the registered names; only of those that need no model, where asked."""
+    return [name for name in selectors if not (before_a_model and name in _ask_a_model)]
 
 
 def select(name: str, situation: Situation, n: int) -> Picked:

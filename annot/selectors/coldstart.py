@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from annot.errors import BadInput
 from annot.records import Reason
-from annot.selectors.base import Picked, Situation, selectors
+from annot.selectors.base import Picked, register
 from annot.selectors.diversity import cover, covered
+from annot.situation import Situation
 
 # Clusters and neighbours are looked for among so many randomly drawn items, however large the pool.
 SAMPLE = 2_048
@@ -26,7 +27,7 @@ TEMPERATURE = 0.05
 CHUNK = 65_536
 
 
-@selectors.register("typiclust")
+@register("typiclust", "Typical texts of the largest clusters nobody has labelled. Hacohen et al. 2022.")
 def typiclust(situation: Situation, n: int) -> Picked:
     """Ask for the most typical item of each cluster, clusters without a label first, the larger first.
 
@@ -52,7 +53,7 @@ def typiclust(situation: Situation, n: int) -> Picked:
     return _ranked(sample[order], pool[SAMPLE:], n)
 
 
-@selectors.register("label_names")
+@register("label_names", "Typical texts of each class that the labels' names suggest; for names that mean something.")
 def label_names(situation: Situation, n: int) -> Picked:
     """Ask for typical items of each class that the prior predicts, class by class in turn, those with the fewest labels first.
 

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annot.records import Reason
-from annot.selectors.base import Picked, Selector, Situation, draw, selectors, top
+from annot.selectors.base import Picked, Selector, draw, register, top
+from annot.situation import Situation
 
 # Rows judged at a time, so that a large pool with many labels is not copied whole.
 CHUNK = 65_536
@@ -65,9 +66,9 @@ def _selector(confidence: Confidence) -> Selector:
     return pick
 
 
-for _name, _confidence in {
-    "breaking_ties": breaking_ties,
-    "least_confidence": least_confidence,
-    "prediction_entropy": prediction_entropy,
-}.items():
-    selectors.register(_name)(_selector(_confidence))
+for _name, _confidence, _says in (
+    ("breaking_ties", breaking_ties, "Where the two likeliest labels are closest. Luo et al. 2005."),
+    ("least_confidence", least_confidence, "Where the likeliest label is least likely. Lewis and Gale 1994."),
+    ("prediction_entropy", prediction_entropy, "Where the entropy of the prediction is highest. Holub et al. 2008."),
+):
+    register(_name, _says, asks_a_model=True)(_selector(_confidence))

@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annot.records import Reason
-from annot.selectors.base import Picked, Situation, selectors
+from annot.selectors.base import Picked, register
+from annot.situation import Situation
 
 # The choice is made on so many randomly drawn items, however large the pool.
 SAMPLE = 2_048
 
 
-@selectors.register("diversity")
+@register("diversity", "What stands for most of the pool that no label covers yet (facility location).")
 def diversity(situation: Situation, n: int) -> Picked:
     """Cover the pool: each pick is the item that adds most to how near every item is to its nearest picked or labelled one.
 

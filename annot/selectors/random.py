@@ -1,5 +1,5 @@
 """Uniform draws: the baseline every other selector is measured against. Must not look at anything but the pool."""
 
-from annot.selectors.base import draw, selectors
+from annot.selectors.base import draw, register
 
-selectors.register("random")(draw)
+register("random", "Anything: the baseline every other is measured against.")(draw)

@@ -14,8 +14,9 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 
-from annot.selftraining.base import PseudoLabels, Situation, entropy, equal_mass, methods, nothing, one_hot, subsample
+from annot.selftraining.base import PseudoLabels, entropy, equal_mass, methods, nothing, one_hot, predictions, subsample
 from annot.selftraining.tempering import exponent, temper
+from annot.situation import Situation
 
 REGIONS = 25
 # Of them the surest, about half, give so many items each at most.
@@ -29,18 +30,12 @@ BETA = 0.5
 MOMENTUM = 0.8
 
 
-@methods.register("actune")
+@methods.register("actune", "The surest texts of the regions where the model is sure. Yu et al. 2022.")
 def actune(situation: Situation) -> PseudoLabels:
-    """Choose the surest items of the surest regions.
-
-    Where labels are not exclusive there is no single predicted label to be sure of, and none are chosen; nor without a human label to
-    share the loss with.
-    """
+    """Choose the surest items of the surest regions."""
     sample = subsample(situation)
-    if situation.proba is None or not situation.exclusive or not len(situation.labelled) or situation.proba.shape[1] < 2:
-        return nothing(situation)
     power = exponent(situation)
-    proba = temper(np.asarray(situation.proba[sample]), power)
+    proba = temper(predictions(situation, sample), power)
     if situation.earlier is not None:
         before = temper(np.asarray(situation.earlier[sample]), power)
         known = before.sum(axis=1, keepdims=True) > 0

@@ -2,43 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from annot.registry import Registry
-
-
-class Situation(Protocol):
-    """What a method may look at; the selectors' Situation is one. ``pool`` and ``labelled`` are places in the other arrays."""
-
-    @property
-    def proba(self) -> NDArray[np.float32] | None: ...  # (n, k), None before the first model
-
-    @property
-    def vectors(self) -> NDArray[np.floating]: ...  # (n, d), unit length
-
-    @property
-    def pool(self) -> NDArray[np.int64]: ...
-
-    @property
-    def labelled(self) -> NDArray[np.int64]: ...
-
-    @property
-    def targets(self) -> NDArray[np.floating]: ...  # (l, k) of 0/1
-
-    @property
-    def rng(self) -> np.random.Generator: ...
-
-    @property
-    def exclusive(self) -> bool: ...
-
-    @property
-    def samples(self) -> NDArray[np.float32] | None: ...  # (s, n, k), s stochastic predictions; None where there are none
-
-    @property
-    def earlier(self) -> NDArray[np.float32] | None: ...  # (n, k), what the model of the round before predicted; None in the first
+from annot.situation import Situation
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,15 +36,26 @@ def names() -> list[str]:
 
 
 def choose(name: str, situation: Situation) -> PseudoLabels:
-    """Let the method ``name`` choose pseudo-labels; none before there is a model. Never a labelled item. Raises UnknownName."""
+    """Let the method ``name`` choose pseudo-labels, never a labelled item. Raises UnknownName.
+
+    All rest on one predicted label of an item. So none is asked where several labels may hold, before there is a model, and before
+    anything is labelled or there are two labels to tell apart; a method need not look.
+    """
     method = methods.get(name)
-    return nothing(situation) if situation.proba is None else method(situation)
+    ready = situation.proba is not None and situation.proba.shape[1] > 1 and situation.exclusive and len(situation.labelled)
+    return method(situation) if ready else nothing(situation)
 
 
 @methods.register("none")
 def nothing(situation: Situation) -> PseudoLabels:
     """Train on people's labels only."""
     return PseudoLabels(np.empty(0, np.int64), np.empty((0, situation.targets.shape[1]), np.float32), np.empty(0, np.float32))
+
+
+def predictions(situation: Situation, places: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return what the model says (m, k) of the items at ``places`` (m,)."""
+    assert situation.proba is not None, "choose() asks no method before there is a model"
+    return np.asarray(situation.proba[places])
 
 
 def subsample(situation: Situation) -> NDArray[np.int64]:

@@ -9,7 +9,8 @@ neighbours are found exactly, not by an index.
 import numpy as np
 from numpy.typing import NDArray
 
-from annot.selftraining.base import PseudoLabels, Situation, methods, nearest, nothing, one_hot, subsample
+from annot.selftraining.base import PseudoLabels, methods, nearest, nothing, one_hot, predictions, subsample
+from annot.situation import Situation
 
 NEIGHBOURS = 15
 # A prediction and the share of neighbours that make it must each exceed this.
@@ -18,16 +19,16 @@ THRESHOLD = 0.5
 WEIGHT = 0.1
 
 
-@methods.register("hast")
+@methods.register("hast", "Likely labels that most near texts share. Schröder and Heyer 2024.")
 def hast(situation: Situation) -> PseudoLabels:
     """Choose from at most SUBSAMPLE random pool items those whose likely label most of their NEIGHBOURS nearest ones share.
 
-    Rarer classes weigh more. Where labels are not exclusive there is no single predicted label to agree on, and none are chosen.
+    Rarer classes weigh more.
     """
     sample = subsample(situation)
-    if situation.proba is None or not situation.exclusive or len(sample) < 2:
+    if len(sample) < 2:  # no neighbours
         return nothing(situation)
-    proba = np.nan_to_num(np.asarray(situation.proba[sample], np.float32))
+    proba = np.nan_to_num(predictions(situation, sample))
     predicted = proba.argmax(axis=1)
     likely = np.flatnonzero(proba.max(axis=1) > THRESHOLD)
     agreeing = agreement(np.asarray(situation.vectors[sample], np.float32), predicted, likely)

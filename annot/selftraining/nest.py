@@ -12,8 +12,9 @@ predictions); one earlier round is averaged in, not all; hard labels; probabilit
 import numpy as np
 from numpy.typing import NDArray
 
-from annot.selftraining.base import PseudoLabels, Situation, equal_mass, methods, nearest, nothing, one_hot, subsample
+from annot.selftraining.base import PseudoLabels, equal_mass, methods, nearest, nothing, one_hot, predictions, subsample
 from annot.selftraining.tempering import exponent, temper
+from annot.situation import Situation
 
 NEIGHBOURS = 7
 BETA = 0.1
@@ -25,17 +26,12 @@ MOMENTUM = 0.5
 SOFT = 1e-10
 
 
-@methods.register("nest")
+@methods.register("nest", "Sure texts whose nearest labelled texts agree. Xu et al. 2023.")
 def nest(situation: Situation) -> PseudoLabels:
-    """Draw items with a low divergence from their labelled neighbours and keep those whose prediction exceeds CONFIDENCE.
-
-    Where labels are not exclusive there is no single predicted label, and none are chosen; nor before anything is labelled.
-    """
+    """Draw items with a low divergence from their labelled neighbours and keep those whose prediction exceeds CONFIDENCE."""
     sample = subsample(situation)
-    if situation.proba is None or not situation.exclusive or not len(situation.labelled) or situation.proba.shape[1] < 2:
-        return nothing(situation)
     power = exponent(situation)
-    proba, known = temper(np.asarray(situation.proba[sample]), power), temper(np.asarray(situation.proba[situation.labelled]), power)
+    proba, known = (temper(predictions(situation, places), power) for places in (sample, situation.labelled))
     sample, proba = sample[proba.sum(axis=1) > 0], proba[proba.sum(axis=1) > 0]
     if not len(sample):
         return nothing(situation)

@@ -9,7 +9,7 @@ LIKELIHOOD, or to where they are likeliest if that comes first. It never makes a
 import numpy as np
 from numpy.typing import NDArray
 
-from annot.selftraining.base import Situation
+from annot.situation import Situation
 
 # With it the mean confidence of the rest was 0.72 at an accuracy of 0.85 (ag_news, 130 labels), 0.61 at 0.64 (trec6, 130), 0.80 at
 # 0.87 and 0.74 at 0.68 (400 labels); with 0.9 it was 0.83, 0.72, 0.92 and 0.91. One draw of 1,200 training texts each.

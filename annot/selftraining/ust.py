@@ -12,33 +12,25 @@ inputs of the linear model that explains the predictions, which recovers a linea
 import numpy as np
 from numpy.typing import NDArray
 
-from annot.selftraining.base import PseudoLabels, Situation, entropy, methods, nothing, one_hot, subsample
-from annot.selftraining.tempering import TINY, exponent, temper
+from annot.passes import dropout
+from annot.selftraining.base import PseudoLabels, entropy, methods, nothing, one_hot, predictions, subsample
+from annot.selftraining.tempering import exponent, temper
+from annot.situation import Situation
 
 PER_CLASS = 30
 ALPHA = 0.1
 # Keeps a variance of 0 from weighing without bound.
 LEAST_VARIANCE = 1e-10
-# Passes and dropout rate where none are given; the paper's are 30 passes, 0.3 inside the network and 0.5 before its last layer.
-PASSES = 10
-DROPOUT = 0.3
-# The linear model is fitted to so many items.
-EXPLAINED = 1_024
-# Of the squares' sum, so that fewer items than dimensions can be explained too.
-RIDGE = 1e-9
 
 
-@methods.register("ust")
+@methods.register("ust", "Evenly from each predicted class, those on which stochastic predictions agree. Mukherjee and Awadallah 2020.")
 def ust(situation: Situation) -> PseudoLabels:
-    """Draw at most PER_CLASS items of each predicted class, sure ones rather.
-
-    Where labels are not exclusive there are no classes to balance, and none are chosen.
-    """
+    """Draw at most PER_CLASS items of each predicted class, sure ones rather."""
     sample = subsample(situation)
-    if situation.proba is None or not situation.exclusive or not len(sample) or situation.proba.shape[1] < 2:
+    if not len(sample):
         return nothing(situation)
     if situation.samples is None:
-        passes = dropout(situation.proba[sample], np.asarray(situation.vectors[sample], np.float32), situation.rng)
+        passes = dropout(predictions(situation, sample), np.asarray(situation.vectors[sample], np.float32), situation.rng)
     else:
         passes = np.asarray(situation.samples[:, sample])
     passes = temper(passes, exponent(situation))
@@ -63,29 +55,6 @@ def weights(variance: NDArray[np.floating]) -> NDArray[np.float32]:
     """Return ALPHA x log(1 / variance) (m,), at most 1."""
     found: NDArray[np.float32] = np.minimum(-ALPHA * np.log(variance + LEAST_VARIANCE), 1).astype(np.float32)
     return found
-
-
-def dropout(proba: NDArray[np.floating], vectors: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float64]:
-    """Return PASSES predictions (PASSES, n, k): what ``proba`` (n, k) changes to as DROPOUT of the inputs (n, d) are left out.
-
-    Least squares explain the log-probabilities by the vectors; of a softmax on a linear map nothing remains unexplained.
-    """
-    logs = np.log(np.maximum(np.asarray(proba, np.float64), TINY**0.5))
-    logs -= logs.mean(axis=1, keepdims=True)
-    known = np.flatnonzero(~np.isnan(logs).any(axis=1))[:EXPLAINED]
-    inputs = np.asarray(vectors, np.float64)
-    linear = np.zeros((inputs.shape[1] + 1, logs.shape[1]))
-    if len(known):
-        with_bias = np.hstack([inputs[known], np.ones((len(known), 1))])
-        gram = with_bias.T @ with_bias
-        # Normal equations: 20 times as fast as an orthogonal solver, and exact enough for what is linear to begin with.
-        linear = np.linalg.solve(gram + RIDGE * np.trace(gram) * np.eye(len(gram)), with_bias.T @ logs[known])
-    kept = rng.random((PASSES, inputs.shape[1])) >= DROPOUT
-    # What a mask changes is added to what was predicted, so that a part no linear map explains stays as it was.
-    change = np.stack([inputs @ ((mask / (1 - DROPOUT) - 1)[:, None] * linear[:-1]) for mask in kept])
-    raised = np.exp(logs + change - (logs + change).max(axis=-1, keepdims=True))
-    passes: NDArray[np.float64] = raised / raised.sum(axis=-1, keepdims=True)
-    return passes
 
 
 def _draw(rows: NDArray[np.int64], easy: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.int64]:

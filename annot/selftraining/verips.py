@@ -11,23 +11,19 @@ with the first by construction; the entropy threshold is that of Schröder and H
 import numpy as np
 from numpy.typing import NDArray
 
-from annot.selftraining.base import PseudoLabels, Situation, entropy, equal_mass, methods, nothing, one_hot, subsample
+from annot.selftraining.base import PseudoLabels, entropy, equal_mass, methods, one_hot, predictions, subsample
 from annot.selftraining.tempering import exponent, temper
+from annot.situation import Situation
 
 # The entropy of a prediction, as a share of the most it can be, must be at most this.
 ENTROPY = 0.1
 
 
-@methods.register("verips")
+@methods.register("verips", "Nearly certain labels that a second model shares. Gilhuber et al. 2022.")
 def verips(situation: Situation) -> PseudoLabels:
-    """Choose what both the model and the verifier say, and the model nearly for certain.
-
-    Where labels are not exclusive there is no single predicted label to verify, and none are chosen; nor before anything is labelled.
-    """
+    """Choose what both the model and the verifier say, and the model nearly for certain."""
     sample = subsample(situation)
-    if situation.proba is None or not situation.exclusive or not len(situation.labelled) or situation.proba.shape[1] < 2:
-        return nothing(situation)
-    proba = temper(np.asarray(situation.proba[sample]), exponent(situation))
+    proba = temper(predictions(situation, sample), exponent(situation))
     doubt = entropy(proba) / np.log(proba.shape[1])
     proposed = np.flatnonzero((doubt <= ENTROPY) & (proba.sum(axis=1) > 0))
     predicted = proba[proposed].argmax(axis=1)

@@ -18,10 +18,10 @@ from annot.learners.finetune import Recipe
 from annot.loop import learning, rounds
 from annot.loop.training import GATE_STEPS_SHARE
 from annot.records import Check
-from annot.selectors import Situation
 from annot.selectors.coldstart import zero_shot
 from annot.simulate.cell import Cell
 from annot.simulate.data import Dataset
+from annot.situation import Situation
 from annot.vectors import VectorCache, content_hash
 
 Tell = Callable[[int], None]

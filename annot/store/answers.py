@@ -14,7 +14,7 @@ from annot.store.items import SEEN_TO
 
 CURRENT = """
 SELECT a.id, a.uid, a.item_id, i.external_id, u.name AS user, a.kind, a.labels, a.relation, a.note, a.at, a.seconds, i.split,
-       coalesce(l.reason, a.reason) AS reason, l.score, l.probability, l.model
+       coalesce(l.reason, a.reason) AS reason, l.score, l.probability, l.model, l.selector
 FROM answers a JOIN items i ON i.id = a.item_id JOIN users u ON u.id = a.user_id LEFT JOIN leases l ON l.id = a.lease_id
 """
 
@@ -216,5 +216,6 @@ def _answer(row: Row) -> Answer:
         score=row["score"],
         probability=row["probability"],
         model=row["model"],
+        selector=row["selector"],
         split=Split(row["split"]),
     )

@@ -14,9 +14,8 @@ from typing import Any
 import sqlite_utils
 
 from annot.errors import AnnotError, Busy, WorkspaceError
-from annot.store.migrations import migrations
+from annot.store.migrations import SCHEMA_VERSION, migrations
 
-SCHEMA_VERSION = 7
 BUSY_SECONDS = 30.0
 
 Values = Sequence[Any] | Mapping[str, Any]

@@ -34,10 +34,11 @@ class Jobs:
         )
 
     def take(self, now: float) -> Job | None:
-        """Claim the oldest waiting job."""
+        """Claim the oldest waiting job of the project whose turn it is: the one that had a job longest ago."""
         row = self._db.row(
             "UPDATE jobs SET state = 'running', attempts = attempts + 1, heartbeat_at = ? WHERE id = "
-            "(SELECT id FROM jobs WHERE state = 'queued' ORDER BY id LIMIT 1) RETURNING *",
+            "(SELECT j.id FROM jobs j WHERE j.state = 'queued' ORDER BY (SELECT coalesce(max(d.heartbeat_at), 0) FROM jobs d "
+            "WHERE d.project_id = j.project_id), j.id LIMIT 1) RETURNING *",
             (now,),
         )
         return _job(row) if row else None
@@ -62,6 +63,11 @@ class Jobs:
 
     def running(self) -> list[Job]:
         return [_job(row) for row in self._db.rows("SELECT * FROM jobs WHERE state = 'running' ORDER BY id")]
+
+    def ahead(self, project: int) -> str | None:
+        """Return the kind of job another project has running, None where none has."""
+        found = self._db.scalar("SELECT kind FROM jobs WHERE state = 'running' AND project_id != ? LIMIT 1", (project,))
+        return None if found is None else str(found)
 
     def newest(self, project: int, limit: int = 20) -> list[Job]:
         return [_job(row) for row in self._db.rows("SELECT * FROM jobs WHERE project_id = ? ORDER BY id DESC LIMIT ?", (project, limit))]

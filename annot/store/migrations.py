@@ -1,4 +1,5 @@
-"""The schema, as append-only migrations. A landed migration is never edited; a change is a new function at the end.
+"""The schema, as append-only migrations. A landed migration is never edited; a change is a new function at the end, and its number
+in SCHEMA_VERSION.
 
 Must not hold queries: those live beside the verbs that use them.
 """
@@ -9,6 +10,8 @@ from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
 migrations = Migrations("annot")
+# A workspace of a lower number is migrated when it is opened.
+SCHEMA_VERSION = 8
 
 FIRST_SCHEMA = """
 CREATE TABLE users (
@@ -266,3 +269,8 @@ def m006_reports_and_released_audit_items(db: Database) -> None:
 def m007_standing_answers_counted(db: Database) -> None:
     # The Lead page, which is drawn anew every three seconds, counted 20,000 answers in 96 ms of CPU.
     _each_statement(db, TALLIES)
+
+
+@migrations()
+def m008_where_a_label_came_from_and_the_model_that_leaves(db: Database) -> None:
+    _each_statement(db, "ALTER TABLE leases ADD COLUMN selector TEXT;\nALTER TABLE reports ADD COLUMN head BLOB;\n")

@@ -156,7 +156,8 @@ class Queue:
         values = {**mine, "expires": mine["now"] + seconds, "overlap": overlap}
         free = FREE.replace(":item", "q.item_id")
         rows = self._db.rows(
-            "SELECT q.item_id, q.reason, q.score, q.probability, q.guesses, r.model, r.labels "
+            "SELECT q.item_id, q.reason, q.score, q.probability, q.guesses, r.model, r.labels, "
+            "CASE WHEN q.reason IN ('audit', 'recheck') THEN NULL ELSE r.selector END AS selector "
             "FROM queue q JOIN rankings r ON r.id = q.ranking_id "
             f"WHERE q.project_id = :project AND {free} ORDER BY q.rank LIMIT :count",
             {**values, "count": count},
@@ -168,9 +169,9 @@ class Queue:
         made = []
         for row in chosen:
             lease = self._db.scalar(
-                "INSERT INTO leases (project_id, item_id, user_id, tab, reason, score, probability, guesses, model, labels, "
+                "INSERT INTO leases (project_id, item_id, user_id, tab, reason, score, probability, guesses, model, labels, selector, "
                 "created_at, expires_at) VALUES (:project, :item_id, :user, :tab, :reason, :score, :probability, :guesses, "
-                ":model, :labels, :now, :expires) RETURNING id",
+                ":model, :labels, :selector, :now, :expires) RETURNING id",
                 {**values, **row},
             )
             made.append(self._db.row(LEASE + "WHERE l.id = ?", (lease,)))
@@ -210,7 +211,8 @@ class Queue:
 
 
 def _unranked(item: int) -> dict[str, Any]:
-    return {"item_id": item, "reason": Reason.RANDOM, "score": None, "probability": None, "guesses": "[]", "model": 0, "labels": 0}
+    nothing = dict.fromkeys(("score", "probability", "selector"))
+    return {"item_id": item, "reason": Reason.RANDOM, "guesses": "[]", "model": 0, "labels": 0, **nothing}
 
 
 def _lease(row: Row) -> Lease:

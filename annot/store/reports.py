@@ -14,6 +14,7 @@ class Stored:
     at: float
     facts: str
     memory: str
+    head: bytes = b""  # of the model it is about, as ``numpy.savez`` writes it; not read back with the rest
 
 
 class Reports:
@@ -31,8 +32,14 @@ class Reports:
                 at=report.at,
                 facts=report.facts,
                 memory=report.memory,
+                head=report.head,
             )
 
     def newest(self, project: int) -> Stored | None:
         row = self._db.row("SELECT labels, model, at, facts, memory FROM reports WHERE project_id = ?", (project,))
         return Stored(**dict(row)) if row else None
+
+    def head(self, project: int) -> bytes:
+        """Return the head of the newest report, nothing where there is none."""
+        found = self._db.scalar("SELECT head FROM reports WHERE project_id = ?", (project,))
+        return bytes(found or b"")

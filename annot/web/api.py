@@ -1,4 +1,4 @@
-"""The routes the panel and API clients talk to: sign in and out, hand in answers, get leased items. JSON in and out.
+"""The routes the panel and API clients talk to: sign in and out, hand in answers, get leased items; and the model as a file.
 
 Every route checks who asks. Must not draw anything and must not hold state: each request opens the store in its own thread, but for
 those that write labels, which share one writer and its commits.
@@ -6,17 +6,21 @@ those that write labels, which share one writer and its commits.
 
 import asyncio
 import json
+import shutil
+import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
+from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from annot.errors import AnnotError, BadInput, Busy, NotAllowed, NotFound, SignInRequired, WorkspaceError
-from annot.loop import accounts, labelling
+from annot.loop import accounts, handing_over, labelling
 from annot.records import Answer, Lease, User
 from annot.settings import workspace
 from annot.store import Store
@@ -158,6 +162,21 @@ def mine(store: Store, request: Request, body: Any) -> Response:
     return JSONResponse({"answers": [_answer(answer, text) for answer, text in store.answers.mine(project.id, user.id, limit)]})
 
 
+def model(store: Store, request: Request, body: Any) -> Response:
+    """The project's model as a zip file, for its leads."""
+    project = accounts.require(store, _who(store, request), request.path_params["project"], lead=True)
+    parts = handing_over.parts_of(workspace(), store, project)
+    folder = Path(tempfile.mkdtemp(prefix="annot-"))
+    try:
+        handing_over.save(parts, folder / "model.zip")
+    except AnnotError:
+        shutil.rmtree(folder)
+        raise
+    name = "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in project.name)
+    gone = BackgroundTask(shutil.rmtree, folder)
+    return FileResponse(folder / "model.zip", filename=f"{name}-model.zip", media_type="application/zip", background=gone)
+
+
 def _item(lease: Lease) -> dict[str, Any]:
     return {
         "lease": lease.id,
@@ -194,4 +213,5 @@ routes = [
     _route("/api/sign-out", "POST", sign_out),
     _route("/api/projects/{project:int}/sync", "POST", sync, together=True),
     _route("/api/projects/{project:int}/mine", "GET", mine),
+    _route("/api/projects/{project:int}/model", "GET", model),
 ]

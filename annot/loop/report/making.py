@@ -4,6 +4,7 @@ Must not decide what is asked or published: what it says is read by people only.
 else on audit items.
 """
 
+import io
 import json
 import time
 from collections.abc import Sequence
@@ -65,9 +66,10 @@ def report_project(workspace: Workspace, store: Store, project: Project, tell: P
     beside = compare_with_random(look)
     tell(2, 3, "Looking ahead")
     report = replace(assemble(look, before, memory, beside), seconds=round(time.perf_counter() - started, 2))
-    store.reports.replace(
-        project.id, Stored(report.labels, project.published_run or 0, report.at, frozen.freeze(report), frozen.freeze(memory))
-    )
+    head = io.BytesIO()
+    np.savez(head, **look.learned.head.to_arrays())
+    facts, remembered = frozen.freeze(report), frozen.freeze(memory)
+    store.reports.replace(project.id, Stored(report.labels, project.published_run or 0, report.at, facts, remembered, head.getvalue()))
     tell(3, 3, "The report is made")
     return True
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from annot.errors import BadInput
 from annot.learners import head as heads
 from annot.loop import learning
-from annot.selectors import Situation, select
+from annot.selectors import select
+from annot.situation import Situation
 
 # Of a larger pool a random part is looked at; and fewer worlds where labels times classes are many, as a world costs more then.
 PART = 5_000

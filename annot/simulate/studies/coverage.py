@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from annot import encoders, quality, selectors, twins
 from annot.loop import judging, learning
 from annot.quality import Interval
-from annot.selectors import Situation
 from annot.selectors.coldstart import zero_shot
 from annot.settings import ProjectSettings
 from annot.simulate import data
 from annot.simulate.replay import plain_vectors
+from annot.situation import Situation
 
 TEXTS, POOL = 6_000, 3_000
 AUDITS = (30, 60, 120)

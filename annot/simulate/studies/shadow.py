@@ -18,11 +18,11 @@ from annot.learners import head as heads
 from annot.loop import learning
 from annot.loop.report.shadow import LEVEL, MIN_AUDIT, shadow
 from annot.loop.report.worlds import MULTIPLES, Material
-from annot.selectors import Situation
 from annot.selectors.coldstart import zero_shot
 from annot.settings import ProjectSettings
 from annot.simulate import data
 from annot.simulate.replay import plain_vectors
+from annot.situation import Situation
 
 # Of so many training texts some are never asked for, and judge all heads; of the others each project's pool is a random part.
 TEXTS, ASKED, POOL = 4_000, 2_500, 2_000

@@ -10,6 +10,7 @@ import streamlit as st
 from annot import formats
 from annot.errors import AnnotError, BadInput
 from annot.loop import exporting, importing
+from annot.loop.report.record import earlier
 from annot.records import Item, Kind, Project, Split, User
 from annot.store import Store
 from annot.web import state
@@ -34,8 +35,8 @@ def show(store: Store, user: User, project: Project) -> None:
 def _import(store: Store, project: Project) -> None:
     _last_report(project)
     upload = st.file_uploader(
-        "A CSV, TSV, JSONL or Parquet file, each also .gz",
-        type=["csv", "tsv", "jsonl", "ndjson", "parquet", "gz"],
+        f"A file: {', '.join(formats.suffixes())}, each also .gz",
+        type=[*formats.suffixes(), ".gz"],
         key=state.DATA_UPLOAD,
         help="Every row becomes an item. Importing the same file again adds nothing.",
     )
@@ -96,10 +97,7 @@ def _last_report(project: Project) -> None:
     report = st.session_state.get(f"{state.DATA_REPORT}.{project.id}")
     if report is None:
         return
-    st.success(
-        f"{plain(report.filename)}: {report.pool + report.test:,} items added ({report.pool:,} pool, {report.test:,} test), "
-        f"{report.known:,} known already, {report.refused:,} refused."
-    )
+    st.success(f"{plain(report.filename)}: {report.words}.")
     if report.problems:
         with st.expander(f"{report.refused:,} rows were refused"):
             frame = pd.DataFrame(report.problems[:PROBLEMS_SHOWN], columns=["line", "reason"])
@@ -141,6 +139,7 @@ def _row(store: Store, project: Project, item: Item) -> dict[str, str]:
 
 
 def _export(store: Store, project: Project) -> None:
+    st.subheader("The labels")
     st.write("The current labels, each with who gave it, when, why the item was asked, and which model had ranked it.")
     left, middle, right = st.columns(3)
     kind = left.selectbox("Format", list(formats.writers))
@@ -150,13 +149,27 @@ def _export(store: Store, project: Project) -> None:
         buffer = io.BytesIO()
         rows = exporting.export_rows(store, project, None if split == "all" else Split(split), skips=skips)
         try:
-            formats.write(kind, buffer, rows, columns=exporting.COLUMNS)
+            labels = [label.name for label in store.projects.labels(project.id)]
+            formats.write(kind, buffer, rows, columns=exporting.COLUMNS, labels=labels)
         except AnnotError as fault:
             st.error(plain(str(fault)))
             return
-        st.session_state[f"{state.DATA_EXPORT}.{project.id}"] = (f"{project.name}-{split}.{kind}", buffer.getvalue())
+        st.session_state[f"{state.DATA_EXPORT}.{project.id}"] = (
+            f"{project.name}-{split}{formats.writers.get(kind).suffix}",
+            buffer.getvalue(),
+        )
     if prepared := st.session_state.get(f"{state.DATA_EXPORT}.{project.id}"):
         name, content = prepared
         st.download_button(
             f"Download {plain(name)} ({len(content) / 1024:,.0f} kB)", content, file_name=name, type="primary", icon=":material/download:"
         )
+    st.subheader("The model")
+    report, _ = earlier(store.reports.newest(project.id))
+    if report is None or not store.reports.head(project.id):
+        st.write("There is none yet: the worker makes one with the first report, once labels of two classes exist.")
+        return
+    st.write(
+        f"What the newest report judged, as of {report.labels:,} labels: encoder, head, labels, a card, and a script that predicts. "
+        "Made anew with each report."
+    )
+    st.link_button("Download the model (.zip)", f"/api/projects/{project.id}/model", icon=":material/download:")

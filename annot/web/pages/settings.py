@@ -93,7 +93,11 @@ def _guidelines(store: Store, user: User, project: Project) -> None:
 def _ranker(store: Store, user: User, project: Project) -> None:
     from annot import selectors, selftraining
 
-    choices = {"selector": list(selectors.names()), "cold_start": list(selectors.names()), "self_training": list(selftraining.names())}
+    choices = {
+        "selector": {name: selectors.selectors.says(name) for name in selectors.names()},
+        "cold_start": {name: selectors.selectors.says(name) for name in selectors.names(before_a_model=True)},
+        "self_training": {name: selftraining.methods.says(name) for name in selftraining.names()},
+    }
     current = ProjectSettings.parse(project.settings).as_dict()
     values: dict[str, Any] = {}
     with st.form("ranker", border=False):
@@ -105,12 +109,14 @@ def _ranker(store: Store, user: User, project: Project) -> None:
             _done("The settings were saved; the ranker uses them from the next answer on.")
 
 
-def _field(cell: Any, spec: dataclasses.Field[Any], value: Any, choices: list[str] | None) -> Any:
+def _field(cell: Any, spec: dataclasses.Field[Any], value: Any, choices: dict[str, str] | None) -> Any:
+    """Draw the setting's widget; ``choices`` are what it may be, each with what is said of it."""
     title = spec.name.replace("_", " ").capitalize()
     text = spec.metadata["help"]
-    options = choices or list(spec.metadata.get("options", ()))
+    options = list(choices or spec.metadata.get("options", ()))
     if options:
-        return cell.selectbox(title, options, index=options.index(value) if value in options else 0, help=text)
+        picked = options.index(value) if value in options else 0
+        return cell.selectbox(title, options, picked, lambda name: f"{name}: {choices[name]}" if choices else name, help=text)
     if isinstance(value, bool):
         return cell.checkbox(title, value, help=text)
     if isinstance(value, int | float):
@@ -128,19 +134,15 @@ def _members(store: Store, user: User, project: Project) -> None:
         name = left.selectbox("Account", others)
         role = middle.selectbox("Role", [*(role.value for role in Role), "not a member"], index=1)
         if st.form_submit_button("Save member"):
-            account = store.accounts.find(name)
-            if account.id == user.id and role != Role.LEAD:
-                st.error("You cannot take the lead role from yourself. Ask another lead.")
-            else:
-                store.projects.set_member(project.id, account.id, None if role == "not a member" else Role(role))
-                _done(f"{name} was saved.")
+            projects.set_member(store, project, store.accounts.find(name), None if role == "not a member" else Role(role))
+            _done(f"{name} was saved.")
     if user.role is Role.LEAD:
         with st.form("account", border=True, clear_on_submit=True):
             st.markdown("**New account**")
             name = st.text_input("Name")
             if st.form_submit_button("Add account and make it an annotator here"):
                 added, password = accounts.add_account(store, name, Role.ANNOTATOR)
-                store.projects.set_member(project.id, added.id, Role.ANNOTATOR)
+                projects.set_member(store, project, added, Role.ANNOTATOR)
                 st.session_state[state.SETTINGS_PASSWORD] = password
                 _done(f"{added.name} was added.")
 

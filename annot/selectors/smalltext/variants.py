@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from annot.selectors.base import Situation
-from annot.selectors.smalltext import Places
+from annot.selectors.smalltext.adapter import Places
+from annot.situation import Situation
 
 # ProbCover's balls may hold a text of another cluster around 1 text in 20 (Yehuda et al. 2022).
 PURITY = 0.95

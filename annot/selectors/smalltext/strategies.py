@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from annot.records import Reason
-from annot.selectors.base import Picked, Situation, draw, selectors
-from annot.selectors.smalltext import Exact, labels_of, query, seeded
-from annot.selectors.variants import Discriminator, purity_radius, repeatable
+from annot.selectors.base import Picked, draw, register, selectors
+from annot.selectors.smalltext.adapter import Exact, labels_of, query, seeded
+from annot.selectors.smalltext.variants import Discriminator, purity_radius, repeatable
+from annot.situation import Situation
 
 # These strategies cost what they see times what they pick. They see a random part of the pool and choose the front of the queue,
 # which is rewritten after every label; what follows is drawn at random.
@@ -24,6 +25,27 @@ FRONT = 20
 BADGE_CELLS = 8_000_000
 # Mini-queries of discriminative active learning (Gissin and Shalev-Shwartz 2019): as many as small-text's variant on representations.
 DISCRIMINATIONS = 10
+
+
+SAYS = {
+    "breaking_ties": "BreakingTies, on a sample of the pool",
+    "least_confidence": "LeastConfidence, on a sample of the pool",
+    "prediction_entropy": "PredictionEntropy, on a sample of the pool",
+    "bald": "BALD: where stochastic predictions disagree most",
+    "contrastive": "ContrastiveActiveLearning: where near texts are predicted differently",
+    "badge": "BADGE: uncertain and unlike each other, by gradients of the last layer",
+    "kmeans": "EmbeddingKMeans: the texts nearest to the centres of clusters",
+    "greedy_coreset": "GreedyCoreset: farthest from all that is labelled",
+    "lightweight_coreset": "LightweightCoreset: drawn, the farther from the mean the likelier",
+    "probcover": "ProbCover: where most texts lie that no pick is near to",
+    "discriminative": "DiscriminativeActiveLearning: what can be told from the labelled texts",
+    "seals": "SEALS: breaking ties among neighbours of the labelled texts",
+    "anchors": "AnchorSubsampling: breaking ties near anchors of each class",
+    "class_balancer": "ClassBalancer: breaking ties, evenly over the predicted classes",
+    "label_cardinality": "LabelCardinalityInconsistency: more or fewer labels predicted than usual",
+    "cvirs": "CategoryVectorInconsistencyAndRanking, for several labels an item",
+    "adaptive": "AdaptiveActiveLearning, for several labels an item",
+}
 
 
 class Labels(Enum):
@@ -53,7 +75,7 @@ class Strategy:
         return not (
             (self.labels is Labels.ONE and not situation.exclusive)
             or (self.needs_labelled and not len(situation.labelled))
-            or (self.needs_samples and situation.samples is None)
+            or (self.needs_samples and situation.samples is None and not situation.exclusive)
         )
 
     def __call__(self, situation: Situation, n: int) -> Picked:
@@ -84,7 +106,8 @@ def _register(
     fallback: str = "random",
 ) -> None:
     sees = see if callable(see) else lambda _: see
-    selectors.register(f"smalltext_{name}")(Strategy(make, reason, sees, labels, needs_labelled, needs_samples, fallback))
+    made = Strategy(make, reason, sees, labels, needs_labelled, needs_samples, fallback)
+    register(f"smalltext_{name}", f"small-text's {SAYS[name]}.", asks_a_model=reason is Reason.UNCERTAIN)(made)
 
 
 def _theirs(name: str, **settings: Any) -> Any:
@@ -114,7 +137,7 @@ _UNSURE, _DIVERSE = Reason.UNCERTAIN, Reason.DIVERSE
 _register("breaking_ties", lambda *_: _theirs("BreakingTies"), _UNSURE, see=LARGE_SAMPLE)
 _register("least_confidence", lambda *_: _theirs("LeastConfidence"), _UNSURE, see=LARGE_SAMPLE)
 _register("prediction_entropy", lambda *_: _theirs("PredictionEntropy"), _UNSURE)  # 0.1 ms a text, 30 times BreakingTies
-# Without stochastic predictions there is no disagreement to measure; entropy is its upper bound.
+# Where several labels may hold dropout on the vectors is not worked out; entropy is its upper bound.
 _register("bald", lambda *_: _theirs("BALD"), _UNSURE, see=LARGE_SAMPLE, needs_samples=True, fallback="prediction_entropy")
 _register("contrastive", lambda *_: _theirs("ContrastiveActiveLearning", pbar=None, vector_index_factory=_index()), _UNSURE, see=512)
 _register(

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from annot.selectors.base import Situation
+from annot.passes import dropout
+from annot.situation import Situation
 
 CHUNK = 512
 
@@ -48,13 +49,15 @@ class Cached:
     def predict_proba(self, dataset: Places, dropout_sampling: int = 1) -> NDArray[np.float64]:
         """Return (n, k); where the model says nothing (NaN, or no model), all labels are equally likely.
 
-        With ``dropout_sampling`` the cached stochastic predictions (n, s, k), however many there are; the one prediction if none.
+        With ``dropout_sampling`` the cached stochastic predictions (n, s, k), however many there are; where there are none, by dropout
+        on the vectors.
         """
         if dropout_sampling > 1:
-            samples = self._situation.samples
-            if samples is None:
-                return self.predict_proba(dataset)[:, None, :]
-            return _filled(np.asarray(samples[:, dataset.places], np.float64).transpose(1, 0, 2))
+            if self._situation.samples is None:
+                passes = dropout(self.predict_proba(dataset), self.embed(dataset), self._situation.rng)
+            else:
+                passes = np.asarray(self._situation.samples[:, dataset.places], np.float64)
+            return _filled(passes.transpose(1, 0, 2))
         if self._situation.proba is None:
             return np.full((len(dataset), self.num_classes), 1 / self.num_classes)
         return _filled(np.asarray(self._situation.proba[dataset.places], np.float64))

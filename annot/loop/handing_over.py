@@ -1,0 +1,130 @@
+"""The model that leaves Annot: the serving encoder, the head of the newest report, the labels, a card that says how good it is, and a
+script that predicts. It is the model whose quality the report tells, so nothing is fitted here. Must not load torch.
+"""
+
+import json
+import shutil
+import zipfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from annot import __version__, encoders
+from annot.errors import BadInput
+from annot.loop.encoding import run_folder
+from annot.loop.report.record import Report, earlier
+from annot.records import Project
+from annot.settings import ROOT, ProjectSettings, Workspace
+from annot.store import Store
+
+SCRIPT = ROOT / "models" / "predict.py"
+# What a run keeps beside its encoder is about its training, not for use.
+LEFT_OUT = ("card.json", "training_items.json", "README.md", "data_config.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One file of the model: its path in the folder, and what is in it."""
+
+    name: str
+    content: Path | bytes
+
+
+def parts_of(workspace: Workspace, store: Store, project: Project) -> list[Part]:
+    """Return the files of the project's model. Raises BadInput while there is none."""
+    stored = store.reports.newest(project.id)
+    report, _ = earlier(stored)
+    head = store.reports.head(project.id)
+    if stored is None or report is None or not head:
+        raise BadInput(
+            f"Project {project.name!r} has no model yet. The worker makes one with the first report, once labels of two classes exist "
+            "and all texts are encoded. Is `python -m annot worker` (or `make demo`) running?"
+        )
+    run = stored.model or None
+    base = ProjectSettings.parse(project.settings).encoder
+    encoder = encoders.identify(base if run is None else str(run_folder(workspace, run)))
+    labels = [
+        {"name": label.name, "title": label.title, "description": label.description, "parent": label.parent, "id": label.id}
+        for label in store.projects.labels(project.id)
+    ]
+    card = {
+        "made_by": f"Annot {__version__}",
+        "made_at": datetime.fromtimestamp(report.at, UTC).isoformat(timespec="seconds"),
+        "project": project.name,
+        "labels_given": report.labels,
+        "model": report.model,
+        "exclusive": project.exclusive,
+        "quality": _quality(report),
+        "encoder": {
+            "name": base,
+            "folder": (Path("encoder") / encoders.transformer_folder(encoder.path).relative_to(encoder.path)).as_posix(),
+            "key": encoder.key,
+            "pooling": encoder.pooling,
+            "max_tokens": encoder.max_tokens,
+        },
+        "run": None if run is None else store.runs.get(run).card,
+    }
+    return [
+        Part("card.json", _json(card)),
+        Part("labels.json", _json(labels)),
+        Part("head.npz", head),
+        Part("predict.py", SCRIPT),
+        *(Part(f"encoder/{name.as_posix()}", encoder.path / name) for name in _files(encoder.path)),
+    ]
+
+
+def save(parts: list[Part], target: Path) -> None:
+    """Write the model as a folder, or as a zip file where the name ends so.
+
+    Raises BadInput where there is something already, or it cannot be written.
+    """
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise BadInput(f"{target} exists and is not an empty folder. Name a new one.")
+    try:
+        if target.suffix == ".zip":
+            _save_zip(parts, target)
+        else:
+            _save_folder(parts, target)
+    except OSError as fault:
+        raise BadInput(f"The model cannot be written to {target}: {fault.strerror or fault}.") from None
+
+
+def _save_folder(parts: list[Part], folder: Path) -> None:
+    for part in parts:
+        target = folder / part.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(part.content, bytes):
+            target.write_bytes(part.content)
+        else:
+            shutil.copyfile(part.content, target)
+
+
+def _save_zip(parts: list[Part], file: Path) -> None:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as out:  # weights hardly get smaller
+        for part in parts:
+            if isinstance(part.content, bytes):
+                out.writestr(part.name, part.content)
+            else:
+                out.write(part.content, part.name)
+
+
+def _quality(report: Report) -> dict[str, object] | None:
+    """Return the newest measured point, by the labels the model did not choose; None before there are any."""
+    if not report.curve:
+        return None
+    newest = report.curve[-1]
+    found = asdict(newest)
+    return {"metric": report.metric, "source": report.source, **{name: found[name] for name in ("value", "low", "high", "n")}}
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Return the encoder's files, each once; a run's own notes stay behind."""
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder)
+        if path.is_file() and name.as_posix() not in LEFT_OUT and not any(part.startswith(".") for part in name.parts):
+            yield name
+
+
+def _json(what: object) -> bytes:
+    return json.dumps(what, indent=2, ensure_ascii=False).encode()

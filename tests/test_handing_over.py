@@ -1,0 +1,88 @@
+"""The model that leaves Annot predicts outside it as it does inside, says how good it is, and is for leads only."""
+
+import io
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from annot import encoders
+from annot.errors import BadInput
+from annot.learners.head import Head
+from annot.loop import accounts, encoding, handing_over, labelling
+from annot.loop.ranking import Ranker
+from annot.loop.report.making import report_project
+from annot.records import Event, Kind, Role
+from annot.settings import Workspace
+from annot.store import Store
+from annot.web.api import routes
+
+from .conftest import Small, add_items
+
+HAM, SPAM = "Lunch with the team at noon, see you in the {} room", "WIN a free phone now, call {} to claim your prize"
+
+
+@pytest.fixture
+def judged(home: Workspace, store: Store, small: Small) -> Small:
+    """A project whose worker has encoded, ranked, and made a report."""
+    texts = [(HAM if n % 2 else SPAM).format(n) for n in range(40)]
+    add_items(store, small.project, texts)
+    encoder = encoding.serving_encoder(home, small.project)
+    encoding.encode_project(home, store, small.project, encoder, lambda *step: None)
+    ranker = Ranker(home, small.project.id)
+    ids = {label.name: label.id for label in small.labels}
+    by_text = {item.text: item.id for item in store.items.page(small.project.id, 200)}
+    for n, text in enumerate(texts[:24]):
+        event = Event(f"uid-{n:05d}", Kind.LABEL, by_text[text], (ids["ham" if n % 2 else "spam"],), seconds=1.0)
+        assert labelling.sync(store, small.project, small.lead, "tab", events=[event], hold=[], want=0).refused == []
+    ranker.refresh(store)
+    assert report_project(home, store, small.project, lambda *step: None)
+    return small
+
+
+def test_the_exported_model_predicts_elsewhere_what_it_predicts_here(home: Workspace, store: Store, judged: Small, tmp_path: Path) -> None:
+    handing_over.save(handing_over.parts_of(home, store, judged.project), tmp_path / "model")
+    asked = ["See you at noon", "Claim your free prize now"]
+    code = "import json, sys; from predict import Model; print(json.dumps(Model().probabilities(sys.argv[1:]).tolist()))"
+    done = subprocess.run([sys.executable, "-c", code, *asked], cwd=tmp_path / "model", capture_output=True, text=True, check=True)
+    head = Head.from_arrays(dict(np.load(io.BytesIO(store.reports.head(judged.project.id)))))
+    here = head.proba(encoders.load(encoding.serving_encoder(home, judged.project)).encode(asked))
+    assert np.array(json.loads(done.stdout)) == pytest.approx(here, abs=0.02)
+    said = subprocess.run([sys.executable, "predict.py", *asked], cwd=tmp_path / "model", capture_output=True, text=True, check=True)
+    assert [line.split("\t")[0] for line in said.stdout.splitlines()] == ["ham", "spam"]
+    card = json.loads((tmp_path / "model" / "card.json").read_text())
+    assert (card["project"], card["labels_given"], card["exclusive"]) == ("small", 24, True)
+
+
+def test_there_is_no_model_before_the_first_report(home: Workspace, store: Store, small: Small) -> None:
+    with pytest.raises(BadInput, match="no model yet"):
+        handing_over.parts_of(home, store, small.project)
+
+
+def test_nothing_is_written_over(home: Workspace, store: Store, judged: Small, tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(BadInput, match="Name a new one"):
+        handing_over.save(handing_over.parts_of(home, store, judged.project), tmp_path)
+
+
+def test_the_route_gives_the_model_to_leads_only(store: Store, judged: Small) -> None:
+    anna, password = accounts.add_account(store, "anna", Role.ANNOTATOR)
+    store.projects.set_member(judged.project.id, anna.id, Role.ANNOTATOR)
+    path = f"/api/projects/{judged.project.id}/model"
+    with TestClient(Starlette(routes=routes), headers={"X-Annot": "1"}) as client:
+        assert client.get(path).status_code == 401
+        client.post("/api/sign-in", json={"name": "anna", "password": password})
+        assert client.get(path).status_code == 403
+        client.post("/api/sign-in", json={"name": "ada", "password": judged.password})
+        answer = client.get(path)
+    assert answer.headers["content-disposition"] == 'attachment; filename="small-model.zip"'
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as packed:
+        assert {"card.json", "labels.json", "head.npz", "predict.py", "encoder/config.json", "encoder/model.safetensors"} <= set(
+            packed.namelist()
+        )
