@@ -50,6 +50,28 @@ def all_saved(page: Page) -> None:
     page.wait_for_selector("[data-state='saved']", timeout=30_000)
 
 
+def pause(page: Page) -> None:
+    """Wait as one who reads the next text: a press right after a reason's digit is taken for the rest of what is being typed."""
+    page.wait_for_timeout(600)
+
+
+def box(page: Page, selector: str) -> dict[str, float]:
+    """Return where an element is: its left, top, right and bottom edge."""
+    found = page.locator(selector).bounding_box()
+    assert found
+    return {"left": found["x"], "top": found["y"], "right": found["x"] + found["width"], "bottom": found["y"] + found["height"]}
+
+
+def overlap(one: dict[str, float], other: dict[str, float]) -> bool:
+    beside = one["right"] <= other["left"] or other["right"] <= one["left"]
+    return not beside and one["bottom"] > other["top"] and other["bottom"] > one["top"]
+
+
+def close_dialog(page: Page) -> None:
+    page.keyboard.press("Escape")
+    page.wait_for_selector("dialog", state="detached")
+
+
 def focus(page: Page) -> str:
     """Name what has the focus: "dialog", "nothing", or the element's label."""
     return str(page.evaluate(FOCUS))

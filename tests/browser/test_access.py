@@ -12,7 +12,7 @@ from annot.records import Label, QueueRow, Ranking, Reason, Split
 from tests.conftest import add_items
 
 from .conftest import App, OpenPage
-from .keyboard import all_saved, focus, on_screen
+from .keyboard import all_saved, close_dialog, focus, on_screen, pause
 
 PLAIN = {"color_scheme": "light", "contrast": "no-preference", "forced_colors": "none"}
 LOOKS: dict[str, dict[str, Any]] = {
@@ -203,7 +203,24 @@ def test_the_focus_returns_to_the_text_however_a_dialog_ends(app: App, open_page
             page.keyboard.press(one)
         page.wait_for_selector("dialog", state="detached")
         assert focus(page) == "Text to label", dialog
+        pause(page)
     assert page.get_by_text("You are changing your earlier answer").is_visible()
+
+
+def test_the_text_has_a_frame_only_for_who_moves_the_focus_there(app: App, open_page: OpenPage) -> None:
+    page = open_in(STATES["exclusive"], app, open_page)
+    item, _ = on_screen(page)
+    frame = "node => node === node.getRootNode().activeElement && getComputedStyle(node).outlineStyle"
+    page.keyboard.press("?")
+    page.wait_for_selector("dialog")
+    close_dialog(page)
+    assert page.locator(".text").evaluate(frame) == "none"
+    page.keyboard.press("2")
+    on_screen(page, item)
+    assert page.locator(".text").evaluate(frame) == "none"
+    page.keyboard.press("Tab")
+    page.keyboard.press("Shift+Tab")
+    assert page.locator(".text").evaluate(frame) == "solid"
 
 
 def test_every_button_can_be_reached_and_pressed_by_tab_and_enter(app: App, open_page: OpenPage) -> None:

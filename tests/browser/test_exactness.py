@@ -13,7 +13,7 @@ from annot.web.api import COOKIE
 from tests.conftest import add_items
 
 from .conftest import App, OpenPage, sign_in
-from .keyboard import all_saved, counted, ignored, on_screen, press, seen
+from .keyboard import all_saved, counted, ignored, on_screen, pause, press, seen
 
 SYNC = "**/api/projects/*/sync"
 
@@ -219,6 +219,24 @@ def test_unsent_answers_wait_for_their_own_account(app: App, project: Project, o
         assert len(events(store, project, "mira")) == 2
 
 
+def test_signing_out_without_a_connection_says_so_and_keeps_the_answers(app: App, project: Project, open_page: OpenPage) -> None:
+    app.start("web")
+    page = open_page()
+    page.context.set_offline(True)
+    press(page, 3, 60)
+    mine = counted(page)
+    page.get_by_role("button", name="Sign out").click()
+    told = page.get_by_text("No connection: you are still signed in. Answers not sent yet wait in this browser.")
+    told.wait_for()
+    page.context.set_offline(False)
+    told.wait_for(state="detached")  # its line is empty again
+    all_saved(page)
+    with app.store() as store:
+        assert events(store, project) == mine
+    page.get_by_role("button", name="Sign out").click()
+    page.wait_for_selector("input[name=password]", timeout=20_000)
+
+
 def test_a_press_while_a_dialog_is_open_labels_nothing(app: App, project: Project, open_page: OpenPage) -> None:
     app.start("web")
     page = open_page()
@@ -232,6 +250,7 @@ def test_a_press_while_a_dialog_is_open_labels_nothing(app: App, project: Projec
     page.wait_for_selector("dialog[data-dialog='skip']")
     page.keyboard.press("1")  # the first reason, not the first label
     item, _ = on_screen(page, seen(page)[-1][0])
+    pause(page)
     page.keyboard.press("4")
     all_saved(page)
     with app.store() as store:

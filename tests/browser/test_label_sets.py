@@ -40,7 +40,7 @@ def check(app: App, page: Page, gold: Gold, given: list[tuple[int, frozenset[str
     assert given == [(item, gold.of[item]) for item, _ in given]
     assert len({item for item, _ in given}) == ANSWERS
     assert ignored(page) == 0
-    assert page.get_by_text(f"{ANSWERS} today").is_visible()
+    assert page.get_by_text(f"Today you labelled or skipped {ANSWERS} ").is_visible()
 
 
 @pytest.mark.slow

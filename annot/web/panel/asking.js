@@ -1,6 +1,10 @@
 // The commands that ask in a dialog first: each opens its dialog and hands what was said on. Must not change the desk or the
 // session itself. What was said about a text counts only while that text is still on screen.
 
+import { showMine } from "./mine.js";
+import { showNote } from "./noting.js";
+import { showSearch } from "./searching.js";
+
 const REASONS = 4;
 const MINE = 50;
 
@@ -10,9 +14,9 @@ export class Asking {
     this.session = null;
   }
 
-  /** `dialogs` belong to the page as it is drawn now. */
-  configure({ data, labels, words, keymap }, dialogs) {
-    Object.assign(this, { data, labels, words, keymap, dialogs });
+  /** `dialogs` and `card` belong to the page as it is drawn now. */
+  configure({ data, labels, words, keymap }, { dialogs, card }) {
+    Object.assign(this, { data, labels, words, keymap, dialogs, card });
   }
 
   connect(session) {
@@ -26,12 +30,19 @@ export class Asking {
   }
 
   reason(done) {
-    const reasons = Array.from({ length: REASONS }, (_, at) => this.words.say(`panel.reason.${at + 1}`));
-    this.dialogs.note("skip", this.words.say("panel.skip.title"), reasons, this.aboutThisText(done));
+    const { card, words } = this;
+    const reasons = Array.from({ length: REASONS }, (_, at) => words.say(`panel.reason.${at + 1}`));
+    const texts = { title: words.say("panel.skip.title"), submit: words.say("panel.note.skip") };
+    showNote(this.dialogs, { name: "skip", ...texts, reasons, card, done: this.aboutThisText(done) });
   }
 
-  flag(done) {
-    this.dialogs.note("flag", this.words.say("panel.flag.title"), [], this.aboutThisText(done));
+  /** Ask for a note; where the text is flagged already, show its note, to be changed or taken back. */
+  flag(done, takeBack) {
+    const { card, words } = this;
+    const flag = this.desk.flag;
+    const texts = { title: words.say(flag ? "panel.flag.again" : "panel.flag.title"), submit: words.say(flag ? "panel.note.change" : "panel.note.flag") };
+    const back = flag && this.aboutThisText(takeBack);
+    showNote(this.dialogs, { name: "flag", ...texts, note: flag?.note, card, done: this.aboutThisText(done), takeBack: back });
   }
 
   twins(done) {
@@ -40,11 +51,12 @@ export class Asking {
 
   search(done) {
     const favour = new Map(this.desk.short.map((id, at) => [id, 0.5 - at / 10]));
-    this.dialogs.search(this.labels, favour, this.aboutThisText(done));
+    showSearch(this.dialogs, { labels: this.labels, favour, choose: this.aboutThisText(done) });
   }
 
   mine(done) {
-    this.dialogs.mine(this.session.mine(MINE), (row) => this.words.answer(row, this.labels), done);
+    const describe = (row) => this.words.answer(row, this.labels);
+    showMine(this.dialogs, { loading: this.session.mine(MINE), describe, change: done });
   }
 
   guidelines() {

@@ -14,7 +14,8 @@ export class Card {
     this.highlights = compileHighlights(options.highlights);
     const say = (key) => words.say(key);
     this.reading = el("div", { class: "said-text", dir: "auto" });
-    this.text = el("div", { class: "text", tabindex: "0", role: "region", "aria-label": say("panel.text"), onscroll: () => (this.scrolled = true) }, this.reading);
+    const watch = { onscroll: () => (this.scrolled = true), onblur: () => document.hasFocus() && set(this.text, "data-handed", null) };
+    this.text = el("div", { class: "text", tabindex: "0", role: "region", "aria-label": say("panel.text"), ...watch }, this.reading);
     this.because = el("span", { class: "because" });
     this.staleness = el("span", { class: "staleness" });
     this.flagged = el("span", { class: "flagged", hidden: true }, `⚑ ${say("panel.flagged")}`);
@@ -42,11 +43,13 @@ export class Card {
     requestAnimationFrame(() => this.onScreen === item && this.shown(item));
   }
 
-  describe({ because, staleness, flagged, twins, twinsOn }) {
+  describe({ because, staleness = "", ranked = "", flag = null, twins = 0, twinsOn = false }) {
     put(this.because, because);
     set(this.because, "title", because);
     put(this.staleness, staleness);
-    this.flagged.hidden = !flagged;
+    set(this.staleness, "title", ranked || null);
+    this.flagged.hidden = !flag;
+    set(this.flagged, "title", flag?.note || null);
     this.twins.hidden = !twins;
     if (!twins) return;
     const key = this.keymap.commands.twins;
@@ -59,7 +62,7 @@ export class Card {
     this.onScreen = null;
     set(this.reading, "data-item", null);
     set(this.text, "data-busy", busy);
-    this.describe({ because: "", staleness: "" });
+    this.describe({ because: "" });
     if (this.emptySays === title + hint) return;
     this.emptySays = title + hint;
     this.reading.replaceChildren();
@@ -72,7 +75,9 @@ export class Card {
     set(this.text, "data-busy", null);
   }
 
+  /** Hand the focus to the text, where keys scroll it. Nobody moved it here by Tab: it needs no frame to be found by. */
   focus() {
+    set(this.text, "data-handed", true);
     this.text.focus({ preventScroll: true });
   }
 
@@ -87,5 +92,9 @@ export class Card {
     const by = { ArrowUp: -line, ArrowDown: line, PageUp: -page, PageDown: page, " ": page, Home: -Infinity, End: Infinity }[key];
     if (Number.isFinite(by)) this.text.scrollTop += by;
     else this.text.scrollTop = by > 0 ? this.text.scrollHeight : 0;
+  }
+
+  scrollBy(pixels) {
+    this.text.scrollTop += pixels;
   }
 }

@@ -10,7 +10,7 @@ export class Commands {
       undo: () => this.undo(),
       skip: () => this.answer("skip", {}),
       reasons: () => this.ready && asking.reason((note) => this.answer("skip", { note })),
-      flag: () => this.ready && asking.flag((note) => this.flag(note)),
+      flag: () => this.ready && asking.flag((note) => this.flag(note), () => this.takeFlagBack()),
       guidelines: () => asking.guidelines(),
       mine: () => asking.mine((row) => this.goBackTo(row)),
       not: () => this.setMode("not"),
@@ -125,8 +125,18 @@ export class Commands {
   }
 
   flag(note) {
+    if (this.desk.flag?.note === note) return;
     this.session.flag(note);
     this.screen.describe();
+    this.screen.announce(this.words.say("panel.flagged"));
+    this.kept();
+  }
+
+  takeFlagBack() {
+    const entry = this.session.takeFlagBack();
+    if (!entry) return;
+    this.screen.describe();
+    this.screen.showUndone(entry);
     this.kept();
   }
 

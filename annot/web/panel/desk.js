@@ -22,6 +22,11 @@ export class Desk {
     return this.held.first;
   }
 
+  /** The person's own flag on this item, as far as this tab knows of it. */
+  get flag() {
+    return this.item && this.history.flagOn(this.item.item);
+  }
+
   /** The first held item is to be put on screen: until it is painted, no press is about it. */
   takeNext() {
     this.painted = null;

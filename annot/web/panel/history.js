@@ -33,6 +33,11 @@ export class History {
     return entry ?? null;
   }
 
+  /** The flag on an item that was not taken back, or null. */
+  flagOn(item) {
+    return this.entries.findLast((entry) => entry.kind === "flag" && entry.item.item === item) ?? null;
+  }
+
   /** Labels used lately, newest first, each once. */
   recent(most) {
     const seen = new Set();

@@ -55,7 +55,7 @@ class Panel {
     const { desk, screen, asking } = this;
     const more = { help: () => this.help(), larger: () => this.resize(1), smaller: () => this.resize(-1) };
     this.commands = new Commands({ desk, screen, asking, kept: () => this.hurry(), more });
-    this.presses = new Presses({ shadow, desk, commands: this.commands, scroll: (key) => this.view.card.scroll(key) });
+    this.presses = new Presses({ shadow, desk, commands: this.commands, scroll: (key) => this.view.card.scroll(key), ignored: () => this.view.ignored() });
     this.configure(data);
     this.listen();
     this.start();
@@ -79,8 +79,8 @@ class Panel {
     this.commands.configure(setup);
     this.presses.configure(setup);
     this.screen.configure(setup);
-    this.dialogs = new Dialogs(this.view.root, words, () => this.view.card.focus());
-    this.asking.configure(setup, this.dialogs);
+    this.dialogs = new Dialogs(this.view.root, words, (typed) => this.dialogClosed(typed));
+    this.asking.configure(setup, { dialogs: this.dialogs, card: this.view.card });
     this.view.card.textSize(read(this.local, SIZE_KEY, 1));
     this.presses.singleKeys = read(this.local, KEYS_KEY, true);
     if (this.session) this.session.data = data;
@@ -153,6 +153,11 @@ class Panel {
     clearTimeout(this.saving);
     this.dialogs.close();
     this.screen.close();
+  }
+
+  dialogClosed(typed) {
+    this.view.card.focus();
+    if (typed) this.presses.writesOn();
   }
 
   // ---- what this browser remembers ----

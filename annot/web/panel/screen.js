@@ -52,7 +52,7 @@ export class Screen {
 
   about(item) {
     const why = this.words.why(item, this.desk.ranking, this.labels, this.options.suggestions);
-    return { ...why, flagged: item.flagged, twins: item.twins.length, twinsOn: this.desk.choice.twins };
+    return { ...why, flag: this.desk.flag, twins: item.twins.length, twinsOn: this.desk.choice.twins };
   }
 
   /** What is said about the item on screen has changed. */

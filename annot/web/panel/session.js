@@ -50,11 +50,19 @@ export class Session {
     this.held.advance(twins);
   }
 
-  /** A flag marks the first item for the lead; it stays to be answered. */
+  /** A flag marks the first item for the lead; it stays to be answered. One that was there is taken back for it. */
   flag(note) {
     const item = this.held.first;
-    item.flagged = true;
+    this.takeFlagBack();
     this.remember(this.send("flag", item, { note }), item);
+  }
+
+  /** Take this session's flag on the first item back. Returns it, or null where there is none. */
+  takeFlagBack() {
+    const entry = this.history.flagOn(this.held.first.item);
+    if (!entry) return null;
+    this.send("undo", entry.item, { target: entry.uid, ...UNSEEN });
+    return this.history.remove(entry.uid);
   }
 
   /** Take the last event back and put its item on screen again. Returns what was undone, or null. */
@@ -63,9 +71,7 @@ export class Session {
     if (!entry) return null;
     for (const twin of entry.group) this.send("undo", { item: twin.item }, { target: twin.uid, ...UNSEEN });
     this.send("undo", entry.item, { target: entry.uid, ...UNSEEN });
-    const { first } = this.held;
     if (entry.kind !== "flag") this.held.putBack({ ...entry.item, was: { labels: entry.labels, relation: entry.relation } });
-    else if (first?.item === entry.item.item) first.flagged = false;
     return entry;
   }
 

@@ -27,21 +27,22 @@ export class Words {
   /** Why this item, in one line. Candidate labels are named only where suggestions are on: the line must not lead. */
   why(item, ranking, labels, suggestions) {
     const { reason, model, labels: rankedAt } = item.why;
+    const opening = reason === "diverse" && rankedAt === 0;
     const [first, second] = item.guesses;
     const named = reason === "uncertain" && suggestions === "on" && second && labels.has(first[0]) && labels.has(second[0]);
     const because = named
       ? this.say("panel.why.uncertain_named", { a: labels.title(first[0]), b: labels.title(second[0]) })
-      : this.say(`panel.why.${reason}`);
-    return { because, staleness: this.staleness(model, rankedAt, ranking) };
+      : this.say(`panel.why.${opening ? "opening" : reason}`);
+    return { because, ...this.staleness(item.why, ranking) };
   }
 
-  /** "ranked by model 7, 3 labels ago" */
-  staleness(model, rankedAt, ranking) {
-    if (model == null || rankedAt == null) return "";
-    const now = ranking ? ranking.labels + ranking.behind : rankedAt;
-    const n = Math.max(0, now - rankedAt);
-    const ago = n ? this.say("panel.rank.ago", { n }) : this.say("panel.rank.now");
-    return this.say(model ? "panel.rank.model" : "panel.rank.start", { model, ago });
+  /** "picked 3 labels ago", and in full which model picked it, knowing what. Nothing for a text that no model picked. */
+  staleness({ reason, model, labels: n }, ranking) {
+    if (model == null || n == null || (reason === "random" && !n)) return {};
+    const since = Math.max(0, ranking ? ranking.labels + ranking.behind - n : 0);
+    const staleness = since ? this.say("panel.rank.ago", { n: since }) : this.say("panel.rank.now");
+    const who = this.say(model ? "panel.rank.model" : "panel.rank.start", { model });
+    return { staleness, ranked: `${who} ${this.say("panel.rank.knew", { n })}` };
   }
 
   /** What to do now, or what is picked so far. */

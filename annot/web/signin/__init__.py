@@ -29,4 +29,5 @@ def show_form() -> None:
 
 def show_bar(name: str, project: str = "") -> None:
     """Draw who is signed in, the way out, and the project's name where there is nothing to choose."""
-    _component("sign_out")(key="sign-out", data={"name": name, "project": project, "out": locales.say(st.context.locale, "sign.out")})
+    said = {key: locales.say(st.context.locale, f"sign.{key}") for key in ("out", "out.offline")}
+    _component("sign_out")(key="sign-out", data={"name": name, "project": project, "strings": said})
