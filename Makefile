@@ -16,6 +16,7 @@ setup-dev: .venv/.setup-dev
 
 # A stamp is only written when the installation went through, so a broken one is repeated.
 .venv/.setup: requirements.txt constraints.txt | .venv/bin/python
+	@echo "Installing Annot's libraries into .venv: about 2 GB, mostly 1 to 4 minutes. It is quiet meanwhile."
 	$(BIN)/python -m pip install --quiet -r requirements.txt
 	@touch $@
 
@@ -28,10 +29,10 @@ setup-dev: .venv/.setup-dev
 
 test: setup-dev lint
 	@sh tests/browser/ensure_chromium.sh
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n 2 --dist loadgroup
 
 test-fast: setup-dev
-	$(BIN)/python -m pytest -q -m "not slow and not browser"
+	$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "not slow and not browser"
 
 lint: setup-dev
 	$(BIN)/ruff check --no-cache .

@@ -25,7 +25,7 @@ from annot.loop.report import findings, making
 from annot.loop.report.look import Look
 from annot.loop.sample import FOLDER, ensure_sample
 from annot.loop.targets import settle
-from annot.records import Event, JobState, Kind, Label, Project, Reason, Role, RunState, Split, User
+from annot.records import Event, JobState, Kind, Label, Project, Reason, Relation, Role, RunState, Split, User
 from annot.selftraining import PseudoLabels
 from annot.settings import Workspace
 from annot.situation import Situation
@@ -531,6 +531,17 @@ def test_what_somebody_holds_or_chose_by_hand_releases_nothing(
     assert labelling.sync(store, project, lead, "tab", events=[event], hold=[], want=0).refused == []
     ranker.refresh(store)
     assert store.queue.released(project.id) == before
+
+
+def test_an_answer_that_rules_labels_out_is_not_asked_again(home: Workspace, store: Store, project: Project, lead: User) -> None:
+    project = projects.change_settings(store, project, {"allow_not": True})
+    ranker, ids = Ranker(home, project.id), [label.id for label in store.projects.labels(project.id)]
+    ranker.refresh(store)
+    leases = labelling.sync(store, project, lead, "tab", events=[], hold=[], want=10).leases
+    events = [Event(f"not-{one.id:06d}", Kind.LABEL, one.item, (ids[0],), Relation.NOT, lease=one.id) for one in leases]
+    assert labelling.sync(store, project, lead, "tab", events=events, hold=[], want=0).refused == []
+    ranker.refresh(store)
+    assert not {row.item for row in store.queue.top(project.id, 1000)} & {one.item for one in leases}
 
 
 def test_a_report_says_what_the_rows_say_and_remembers_the_one_before(

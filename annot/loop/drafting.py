@@ -40,8 +40,8 @@ class Draft:
         return len(pool_labels(self.answers))
 
     def free(self, besides: Sequence[int] = ()) -> NDArray[np.int64]:
-        """Return the places of items that nobody has labelled and that are not ``besides`` those."""
-        taken = self.pool.places(np.concatenate([self.labelled.items[~self.labelled.test], np.array(besides, np.int64)]))
+        """Return the places of items that nobody has answered with a label, "not" and "either" included, nor are ``besides`` those."""
+        taken = self.pool.places(np.array([*(answer.item for answer in pool_labels(self.answers)), *besides], np.int64))
         free = np.ones(len(self.pool.ids), bool)
         free[taken[taken >= 0]] = False
         return np.flatnonzero(free)

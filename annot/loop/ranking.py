@@ -21,7 +21,7 @@ from annot.loop import judging, learning
 from annot.loop.drafting import Draft
 from annot.loop.encoding import model_number, serving_encoder
 from annot.loop.item_vectors import Vectors
-from annot.loop.targets import settle
+from annot.loop.targets import pool_labels, settle
 from annot.loop.texts import Texts
 from annot.records import Check, Label, Project, QueueRow, Ranking, Reason, Split
 from annot.selectors.coldstart import zero_shot
@@ -143,9 +143,9 @@ def _begin(store: Store, project: Project, pool: Vectors, settings: ProjectSetti
     released = store.queue.released(project.id)
     labelled = settle(answers, store.projects.labels(project.id), project.exclusive, released)
     rng = np.random.default_rng([settings.seed, last_event])
-    waiting = np.array([item for item, _ in held], np.int64)
+    taken = np.unique(np.array([*(answer.item for answer in pool_labels(answers)), *(item for item, _ in held)], np.int64))
     whole = len(pool.ids)
-    left = whole - int((pool.places(np.union1d(labelled.items[~labelled.test], waiting)) >= 0).sum())
+    left = whole - int((pool.places(taken) >= 0).sum())
     if settings.rank_at_most:
         pool = pool.part(settings.rank_at_most, np.array([answer.item for answer in answers], np.int64), rng)
     return Draft(pool, answers, labelled, held, settings, rng, len(released), left, len(pool.ids) / max(1, whole))
