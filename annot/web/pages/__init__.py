@@ -22,10 +22,8 @@ from annot.web.plain import plain
 # Where there are no other pages to go to, its header is empty, and would lie over the top of ours.
 CLOSE_TO_THE_TOP = """<style>
 .stMainBlockContainer { padding-top: 4.25rem; padding-bottom: 1rem; }
-.stApp:not(:has([data-testid="stTopNavLink"], [data-testid="stExpandSidebarButton"])) {
-  .stMainBlockContainer { padding-top: 0.75rem; }
-  .stAppHeader { display: none; }
-}
+.stApp:not(:has([data-testid="stTopNavLink"], [data-testid="stExpandSidebarButton"])) .stMainBlockContainer { padding-top: 0.75rem; }
+.stApp:not(:has([data-testid="stTopNavLink"], [data-testid="stExpandSidebarButton"])) .stAppHeader { display: none; }
 </style>"""
 
 ICON = Path(__file__).parent.parent / "assets" / "icon.png"

@@ -6,9 +6,38 @@ import { el, kbd } from "./dom.js";
 
 const SCROLLING = new Set(["ArrowUp", "ArrowDown", "PageUp", "PageDown"]);
 
-/** A key that writes something. */
-function writes(event) {
-  return event.key.length === 1 && !event.ctrlKey && !event.metaKey && !event.altKey;
+/** Show the dialog beside the card with the text, and let keys and wheel scroll the text meanwhile. */
+function leaveInView(dialog, card) {
+  dialog.classList.add("beside");
+  dialog.style.setProperty("--below", `${Math.round(card.node.getBoundingClientRect().bottom)}px`);
+  dialog.addEventListener("wheel", (event) => event.target === dialog && card.scrollBy(event.deltaY), { passive: true });
+  dialog.addEventListener("keydown", (event) => {
+    if (!SCROLLING.has(event.key) || event.isComposing) return;
+    event.preventDefault();
+    card.scroll(event.key);
+  });
+}
+
+/** Send what is typed anywhere in the dialog to its field; `choose(digit)` says whether a digit in the empty field was a choice. */
+function sendTyping(dialog, input, choose) {
+  dialog.addEventListener("keydown", (event) => {
+    if (event.key.length > 1 || event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!input.value && !event.repeat && choose(Number(event.key))) return event.preventDefault();
+    // A button that was reached by Tab is pressed by Space, unless words are being written.
+    const pressing = event.key === " " && !input.value && event.target.closest("button");
+    if (event.target !== input && !pressing) input.focus();
+  });
+}
+
+/** A click on the text, which is in view, must not close the dialog over words that were written. */
+function keepWords(dialog, input) {
+  const before = input.value;
+  const keep = (event) => {
+    if (event.target !== dialog || input.value === before) return;
+    event.stopImmediatePropagation();
+    input.focus();
+  };
+  dialog.addEventListener("click", keep, { capture: true });
 }
 
 /**
@@ -20,6 +49,7 @@ export function showNote(dialogs, { name, title, submit, reasons = [], note = ""
   const finish = (text, typed = false) => {
     dialogs.end(dialog, typed);
     done(text.trim());
+    return true;
   };
   const input = el("input", { type: "text", class: "field", maxlength: "500", "aria-label": say("panel.note.label"), placeholder: say("panel.note.hint"), dir: "auto", autocomplete: "off" });
   input.value = note;
@@ -27,36 +57,12 @@ export function showNote(dialogs, { name, title, submit, reasons = [], note = ""
     el("button", { type: "button", class: "label", "data-reason": index + 1, onclick: () => finish(text) }, kbd(String(index + 1)), el("span", { class: "name" }, text)),
   );
   const back = takeBack && el("button", { type: "button", class: "back", onclick: () => (dialogs.end(dialog), takeBack()) }, say("panel.flag.back"));
-  const form = el(
-    "form",
-    { class: "note", onsubmit: (event) => (event.preventDefault(), finish(input.value)) },
-    input,
-    el("button", { type: "submit", class: "submit" }, el("span", { class: "name" }, submit), kbd("Enter")),
-    back,
-  );
+  const send = el("button", { type: "submit", class: "submit" }, el("span", { class: "name" }, submit), kbd("Enter"));
+  const form = el("form", { class: "note", onsubmit: (event) => (event.preventDefault(), finish(input.value)) }, input, send, back);
   const dialog = dialogs.show(name, title, offers.length > 0 && el("div", { class: "reasons" }, ...offers), form);
-  dialog.classList.add("beside");
-  dialog.style.setProperty("--below", `${Math.round(card.node.getBoundingClientRect().bottom)}px`);
-  dialog.addEventListener("keydown", (event) => {
-    if (event.isComposing) return;
-    if (SCROLLING.has(event.key)) {
-      event.preventDefault();
-      card.scroll(event.key);
-    } else if (writes(event)) type(event);
-  });
-  // Over the dialog's backdrop the wheel scrolls the text under it.
-  dialog.addEventListener("wheel", (event) => event.target === dialog && card.scrollBy(event.deltaY), { passive: true });
-  const type = (event) => {
-    const place = offers[Number(event.key) - 1] && !input.value && !event.repeat ? Number(event.key) - 1 : -1;
-    if (place >= 0) {
-      event.preventDefault();
-      finish(reasons[place], true);
-      return;
-    }
-    // A button that was reached by Tab is pressed by Space, unless words are being written.
-    const pressing = event.key === " " && !input.value && event.target.closest?.("button");
-    if (event.target !== input && !pressing) input.focus();
-  };
+  leaveInView(dialog, card);
+  sendTyping(dialog, input, (digit) => reasons[digit - 1] !== undefined && finish(reasons[digit - 1], true));
+  keepWords(dialog, input);
   input.focus();
   input.select();
 }
