@@ -69,6 +69,7 @@ POLICIES: dict[str, dict[str, Any]] = {
         if method != "none"
     },
     "default": {"self_training": DEFAULTS.self_training, "initial": "cold"},
+    **{f"default+{method}": {"self_training": method, "initial": "cold"} for method in methods() if method != "none"},
     WITHOUT: {"self_training": "none", "initial": "cold"},
     SMALL_TEXT: {"selector": "smalltext_breaking_ties", "self_training": "none"},
 }

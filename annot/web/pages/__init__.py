@@ -96,17 +96,17 @@ def _choose_project(store: Store, user: User) -> Project | None:
     with right:
         signin.show_bar(user.name)
     names = {project.id: project.name for project in mine}
+    # A widget's state ends with its page; so the choice is kept beside it, and in the address for a reload.
     asked = st.query_params.get("project", "")
-    first = int(asked) if asked.isdigit() and int(asked) in names else mine[0].id
+    before = st.session_state.get(state.PROJECT, int(asked) if asked.isdigit() else 0)
     with left:
         chosen = st.selectbox(
             locales.say(st.context.locale, "page.project"),
             list(names),
-            index=list(names).index(st.session_state.get(state.PROJECT, first))
-            if st.session_state.get(state.PROJECT, first) in names
-            else 0,
+            index=list(names).index(before) if before in names else 0,
             format_func=names.__getitem__,
             label_visibility="collapsed",
-            key=state.PROJECT,
         )
+    st.session_state[state.PROJECT] = chosen
+    st.query_params["project"] = str(chosen)
     return next(project for project in mine if project.id == chosen)

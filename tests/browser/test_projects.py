@@ -1,0 +1,30 @@
+"""Who works on several projects stays in the one they chose, on every page and after a reload."""
+
+from playwright.sync_api import expect
+
+from annot.loop import projects
+from annot.loop.sample import ensure_sample
+from annot.records import Label
+
+from ..conftest import add_items
+from .conftest import App, OpenPage
+
+
+def test_the_chosen_project_is_kept_across_pages_and_a_reload(app: App, open_page: OpenPage) -> None:
+    with app.store() as store:
+        ensure_sample(store, app.lead)
+        other = projects.create_project(store, "Second", app.lead)
+        projects.set_label_set(store, other, [Label(0, "a", "A"), Label(0, "b", "B")])
+        add_items(store, other, [f"a text of the second project, {n}" for n in range(30)])
+    app.start("web")
+    page = open_page()
+    page.get_by_role("combobox", name="Project").click()
+    page.get_by_role("option", name="Second").click()
+    page.locator("[data-item]", has_text="a text of the second project").wait_for(timeout=20_000)
+    for name, title in (("Data", "Data"), ("Settings", "Settings"), ("Lead", "How good are we?"), ("Data", "Data")):
+        page.get_by_role("link", name=name).click()
+        page.get_by_role("heading", name=title, level=1).wait_for(timeout=20_000)
+        expect(page.get_by_role("combobox", name="Project")).to_have_value("Second")
+    page.reload()
+    page.get_by_role("heading", name="Data", level=1).wait_for(timeout=20_000)
+    expect(page.get_by_role("combobox", name="Project")).to_have_value("Second")
