@@ -134,6 +134,13 @@ def _user_parser(parser: argparse.ArgumentParser) -> None:
     one.set_defaults(work=user_member)
 
 
+def opened(home: Workspace) -> Store:
+    """Open the workspace for what only reads or changes what is there. Raises NotFound where there is none: a wrong path makes none."""
+    if not home.database.is_file():
+        raise NotFound(f"There is no workspace at {home.home}. ANNOT_HOME names another one; `python -m annot init` makes one there.")
+    return Store(home.database)
+
+
 def first_lead(store: Store) -> tuple[User, str | None]:
     """Return the first lead account, and its password if it was made just now."""
     for user in store.accounts.all():
@@ -221,26 +228,28 @@ def _show_progress(done: int, total: int) -> None:
 
 
 def export(home: Workspace, arguments: argparse.Namespace) -> None:
-    with Store(home.database) as store:
+    with opened(home) as store:
         project = store.projects.find(arguments.project)
         split = None if arguments.split == "all" else Split(arguments.split)
         rows = exporting.export_rows(store, project, split, skips=arguments.skips)
         kind = arguments.format or (formats.writer_of(arguments.out) if arguments.out else "csv")
         labels = [label.name for label in store.projects.labels(project.id)]
-        formats.write(kind, arguments.out or sys.stdout.buffer, rows, columns=exporting.COLUMNS, labels=labels)
+        written = formats.write(kind, arguments.out or sys.stdout.buffer, rows, columns=exporting.COLUMNS, labels=labels)
+    if arguments.out:
+        print(f"{written:,} answers written to {arguments.out} as {kind}.")
 
 
 def export_model(home: Workspace, arguments: argparse.Namespace) -> None:
     from annot.loop import handing_over
 
-    with Store(home.database) as store:
+    with opened(home) as store:
         parts = handing_over.parts_of(home, store, store.projects.find(arguments.project))
     handing_over.save(parts, arguments.out)
     print(f'The model is in {arguments.out}. Try it: python {arguments.out / "predict.py"} "a text"')
 
 
 def set_(home: Workspace, arguments: argparse.Namespace) -> None:
-    with Store(home.database) as store:
+    with opened(home) as store:
         project = store.projects.find(arguments.project)
         if arguments.settings:
             project = projects.change_settings(store, project, dict(projects.read_setting(words) for words in arguments.settings))
@@ -276,7 +285,7 @@ def run_job(home: Workspace, arguments: argparse.Namespace) -> int:
 
 
 def stats(home: Workspace, arguments: argparse.Namespace) -> None:
-    with Store(home.database) as store:
+    with opened(home) as store:
         facts = status.lead_facts(store, store.projects.find(arguments.project))
     if arguments.report:
         from annot import handout
@@ -289,7 +298,7 @@ def stats(home: Workspace, arguments: argparse.Namespace) -> None:
 
 
 def user_list(home: Workspace, arguments: argparse.Namespace) -> None:
-    with Store(home.database) as store:
+    with opened(home) as store:
         for user in store.accounts.all():
             member_of = ", ".join(f"{project.name} ({role})" for project, role in store.projects.of_member(user.id))
             print(f"{user.name}\t{user.role}\t{member_of}")
@@ -305,12 +314,12 @@ def user_add(home: Workspace, arguments: argparse.Namespace) -> None:
 
 
 def user_password(home: Workspace, arguments: argparse.Namespace) -> None:
-    with Store(home.database) as store:
+    with opened(home) as store:
         print(f"The new password of {arguments.name} is {accounts.set_password(store, arguments.name)} (shown only now).")
 
 
 def user_member(home: Workspace, arguments: argparse.Namespace) -> None:
-    with Store(home.database) as store:
+    with opened(home) as store:
         user, project = store.accounts.find(arguments.name), store.projects.find(arguments.project)
         projects.set_member(store, project, user, None if arguments.role == "none" else Role(arguments.role))
         print(f"{user.name} is {'no longer a member' if arguments.role == 'none' else arguments.role} of {project.name}.")

@@ -196,6 +196,8 @@ class Answer:
     probability: float | None
     model: int | None
     selector: str | None
+    suggestion: str | None  # off, on, after: whether the model's guess was shown
+    copy_of: str | None
     split: Split
 
 

@@ -105,10 +105,18 @@ def test_every_method_and_format_is_listed_with_what_it_does(capsys: pytest.Capt
 def test_what_cannot_be_done_is_said_in_words(
     home: Workspace, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
 ) -> None:
+    run(capsys, "init")
     code, _, err = run(capsys, *arguments)
     assert code == 1
     assert words in err
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("command", [["export", "--project", "x"], ["stats", "--project", "x"], ["user"], ["set", "--project", "x"]])
+def test_a_wrong_workspace_is_named_and_none_is_made(home: Workspace, capsys: pytest.CaptureFixture[str], command: list[str]) -> None:
+    code, _, err = run(capsys, *command)
+    assert (code, f"There is no workspace at {home.home}." in err) == (1, True)
+    assert not home.home.exists()
 
 
 def test_accounts_are_added_listed_and_made_members(home: Workspace, capsys: pytest.CaptureFixture[str]) -> None:

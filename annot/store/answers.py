@@ -13,7 +13,8 @@ from annot.store.database import Database
 from annot.store.items import SEEN_TO
 
 CURRENT = """
-SELECT a.id, a.uid, a.item_id, i.external_id, u.name AS user, a.kind, a.labels, a.relation, a.note, a.at, a.seconds, i.split,
+SELECT a.id, a.uid, a.item_id, i.external_id, u.name AS user, a.kind, a.labels, a.relation, a.note, a.at, a.seconds,
+       a.suggestion, a.copy_of, i.split,
        coalesce(l.reason, a.reason) AS reason, l.score, l.probability, l.model, l.selector
 FROM answers a JOIN items i ON i.id = a.item_id JOIN users u ON u.id = a.user_id LEFT JOIN leases l ON l.id = a.lease_id
 """
@@ -217,5 +218,7 @@ def _answer(row: Row) -> Answer:
         probability=row["probability"],
         model=row["model"],
         selector=row["selector"],
+        suggestion=row["suggestion"],
+        copy_of=row["copy_of"],
         split=Split(row["split"]),
     )

@@ -160,6 +160,8 @@ def _in_words(fault: Exception, path: Path) -> AnnotError | None:
         return WorkspaceError(f"The disk that holds {path.parent} is full. Nothing was saved just now; free some space and try again.")
     if number in (errno.EROFS, errno.EACCES, errno.EPERM) or "readonly database" in text or "unable to open database" in text:
         return WorkspaceError(f"The workspace {path.parent} cannot be written (is it read-only, or owned by another account?).")
+    if isinstance(fault, FileNotFoundError):
+        return WorkspaceError(f"The workspace {path.parent} cannot be made there. Point ANNOT_HOME at another folder.")
     if isinstance(fault, FileExistsError | NotADirectoryError):
         return WorkspaceError(
             f"The workspace {path.parent} is not a folder. Move what is there away, or point ANNOT_HOME at another folder."

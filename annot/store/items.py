@@ -237,6 +237,11 @@ class Items:
         )
         return [found[one] for one in ids]
 
+    def several(self, ids: Sequence[int]) -> dict[int, Item]:
+        """Return the items by their ids."""
+        rows = self._db.rows("SELECT * FROM items WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(list(ids)),))
+        return {row["id"]: _item(row) for row in rows}
+
     def get(self, project: int, item: int) -> Item | None:
         sql = f"SELECT * FROM items WHERE id = :item AND project_id = :project AND id <= {SEEN_TO}"
         row = self._db.row(sql, {"item": item, "project": project})

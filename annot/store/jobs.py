@@ -66,7 +66,12 @@ class Jobs:
 
     def ahead(self, project: int) -> str | None:
         """Return the kind of job another project has running, None where none has."""
-        found = self._db.scalar("SELECT kind FROM jobs WHERE state = 'running' AND project_id != ? LIMIT 1", (project,))
+        # Through the projects, which are few: jobs are found by the index of open ones.
+        found = self._db.scalar(
+            "SELECT j.kind FROM projects p CROSS JOIN jobs j ON j.project_id = p.id AND j.state IN ('queued', 'running') "
+            "WHERE p.id != ? AND j.state = 'running' LIMIT 1",
+            (project,),
+        )
         return None if found is None else str(found)
 
     def newest(self, project: int, limit: int = 20) -> list[Job]:

@@ -19,6 +19,8 @@ LOOKS = {
     Kind.STOP: (st.success, ":material/check_circle:"),
     Kind.OUT_OF_REACH: (st.warning, ":material/block:"),
 }
+# Judged on fewer items the interval is what is known, so it stands where the figure else does.
+FEW = 30
 SAYS = {Says.GO_ON: "go on", Says.STOP: "stop", Says.UNSURE: "cannot tell"}
 VOICES = {
     "kappa": "Kappa of successive models",
@@ -58,12 +60,14 @@ def show_headline(facts: status.Facts) -> None:
         )
     else:
         name, source = charts.METRICS[metric], charts.SOURCES[point.source].lower()
+        early = point.n < FEW
         cells[0].metric(
             f"{name} ({source})",
-            f"{point.value:.1%}",
+            f"{100 * point.low:.0f} to {100 * point.high:.0f} %" if early else f"{point.value:.1%}",
             help=f"90 % interval {point.low:.1%} to {point.high:.1%}, from {point.n} labels the model did not choose.",
         )
-        cells[0].caption(f"{point.low:.1%} to {point.high:.1%}, {point.n:,} items")
+        told = f"{point.value:.1%} on {point.n} items, too few to say it closer" if early else ""
+        cells[0].caption(told or f"{point.low:.1%} to {point.high:.1%}, {point.n:,} items")
         other = facts.latest(metric, "audit") if point.source == "test" else None
         if other is not None:
             cells[0].caption(f"audit items: {other.value:.1%} ({other.low:.1%} to {other.high:.1%}, {other.n:,})")

@@ -49,7 +49,7 @@ def _answers(facts: status.Facts) -> None:
         .mark_bar(color=charts.COLOURS[charts.MEASURED], cornerRadiusEnd=3)
         .encode(
             x=alt.X("labels:Q", title="Labels given", axis=alt.Axis(tickMinStep=1, format="d")),
-            y=alt.Y("label:N", sort=None, title=None, axis=alt.Axis(labelLimit=180)),
+            y=alt.Y("label:N", sort=None, title=None, axis=alt.Axis(labelLimit=180, labelOverlap=False)),
             tooltip=["label:N", "labels:Q"],
         )
     )
