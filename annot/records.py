@@ -1,4 +1,4 @@
-"""The nouns of Annot as frozen records: what the store returns and the use cases pass on. See DESIGN's vocabulary.
+"""The nouns of Annot as frozen records: what the store returns and the use cases pass on.
 
 Standard library only. Must hold no behaviour beyond what a record can tell of itself. Times are UNIX seconds (float).
 """

@@ -97,11 +97,13 @@ def test_no_two_formats_share_a_suffix() -> None:
 
 
 @pytest.mark.parametrize("format", list(formats.writers))
-def test_every_writer_writes_each_row_and_leaves_the_stream_open(format: str) -> None:
-    out = io.BytesIO()
+def test_every_writer_writes_each_row_and_its_reader_finds_the_texts(format: str, tmp_path: Path) -> None:
+    path = tmp_path / f"a{formats.writers.get(format).suffix}"
     rows = [{"text": f"text {n} ü", "labels": ["ham"], "kind": "label", "relation": "is"} for n in range(3)]
-    assert formats.write(format, out, rows, labels=["ham", "spam"]) == 3
-    assert all(f"text {n} ü" in out.getvalue().decode() for n in range(3))
+    assert formats.write(format, path, rows, labels=["ham", "spam"]) == 3
+    assert all(f"text {n} ü" in path.read_text("utf-8") for n in range(3))
+    if format in formats.readers:
+        assert texts(path) == [row["text"] for row in rows]
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.tsv", "a.tsv.gz", "a.jsonl", "a.ndjson.gz", "a.parquet", "a.parquet.gz"])
@@ -544,7 +546,7 @@ strings = st.lists(st.sampled_from(HOSTILE) | st.text(st.characters(exclude_cate
 readable = strings.filter(lambda text: bool(text) and not text.isspace())
 
 
-@pytest.mark.parametrize("format", sorted(set(formats.readers) & set(formats.writers)))
+@pytest.mark.parametrize("format", ["csv", "jsonl"])  # those that keep every column
 @given(rows=st.lists(st.fixed_dictionaries({"text": readable, "note, \"'": strings, "a;b": strings}), min_size=1, max_size=6))
 @example(rows=[{"text": "\ufeff", "note, \"'": "", "a;b": ""}])
 @settings(max_examples=100, deadline=None)

@@ -30,7 +30,7 @@ def measured_curve(look: Look, source: str) -> tuple[str, tuple[Curve, ...]]:
     metric = look.settings.target_metric if any(one.metric == look.settings.target_metric for one in known) else "accuracy"
     newest = {one.labels: one for one in known if one.metric == metric and one.labels <= look.spent}
     points = thinned([newest[labels] for labels in sorted(newest)], POINTS)
-    hours = hours_at([one.labels for one in points], look.timed)
+    hours = hours_at([one.labels for one in points], look.spending)
     return metric, tuple(
         Curve(one.labels, spent, one.value, one.low, one.high, one.n, one.model) for one, spent in zip(points, hours, strict=True)
     )

@@ -115,15 +115,16 @@ class Look:
         return confusion(self.judged.truth, self.judged.predicted(self.project.exclusive), self.judged.items.tolist())
 
     @cached_property
-    def timed(self) -> list[Answered]:
-        """The pool's labels in order; one that came with a file took nobody's time."""
+    def spending(self) -> list[Answered]:
+        """All of the pool's labels in order; one that came with a file took nobody's time."""
         return [
             Answered(answer.at, None if answer.reason is Reason.IMPORTED else answer.seconds, answer.user)
             for answer in pool_labels(self.answers)
         ]
 
     @cached_property
-    def answered(self) -> list[Answered]:
+    def given_here(self) -> list[Answered]:
+        """Those of them that people gave here, none from a file."""
         return [
             Answered(answer.at, answer.seconds, answer.user) for answer in pool_labels(self.answers) if answer.reason is not Reason.IMPORTED
         ]

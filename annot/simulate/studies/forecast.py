@@ -29,7 +29,7 @@ HORIZONS = (1, 2)
 # Audit items at the cut; at the first point there are a sixth of them.
 AUDITS, AT_FIRST, AUDIT_DRAWS = (60, 200), 6, 5
 TOLERANCE = 1e-9
-# What issue E asks: the share of later points in the 80 % band, and the error of labels to a target beside the last slope's.
+# What is asked of it: the share of later points in the 80 % band, and the error of labels to a target beside the last slope's.
 COVERAGE, RATIO = (0.70, 0.90), 0.5
 
 
