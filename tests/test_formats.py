@@ -422,7 +422,7 @@ def test_an_empty_id_is_none(value: str, make: Make) -> None:
         ("a.csv", "text\nx\n".encode("utf-16"), "UTF-16. Save it as UTF-8"),
         ("a.jsonl", "{}\n".encode("utf-16-be"), "UTF-16"),
         ("a.csv", b"PK\x03\x04...", "spreadsheet. Save the table as CSV"),
-        ("a.csv", gzip.compress(b"text\nx\n"), r"Add \.gz to its name"),
+        ("a.csv", gzip.compress(b"text\nx\n", mtime=0), r"Add \.gz to its name"),
         ("a.jsonl", b"PAR1....", "Parquet"),
         ("a.jsonl", '[{"text": "a"},\n{"text": "b"}]', "no JSON object with keys in its first 2 lines"),
         ("a.jsonl", "{}\n", "no JSON object with keys"),
