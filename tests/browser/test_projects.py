@@ -28,3 +28,18 @@ def test_the_chosen_project_is_kept_across_pages_and_a_reload(app: App, open_pag
     page.reload()
     page.get_by_role("heading", name="Data", level=1).wait_for(timeout=20_000)
     expect(page.get_by_role("combobox", name="Project")).to_have_value("Second")
+
+
+def test_a_new_project_is_the_one_that_is_seen_next(app: App, open_page: OpenPage) -> None:
+    with app.store() as store:
+        ensure_sample(store, app.lead)
+    app.start("web")
+    page = open_page("/settings", wait="text=New project")
+    page.get_by_role("tab", name="New project").click()
+    page.get_by_role("tabpanel").get_by_label("Name", exact=True).fill("Mine")
+    page.get_by_label("Labels, one a line").fill("praise\ncomplaint")
+    page.get_by_role("button", name="Create project").click()
+    expect(page.get_by_role("combobox", name="Project")).to_have_value("Mine")
+    page.get_by_role("link", name="Data").click()
+    page.get_by_role("heading", name="Data", level=1).wait_for(timeout=20_000)
+    expect(page.get_by_role("combobox", name="Project")).to_have_value("Mine")

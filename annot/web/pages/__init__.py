@@ -96,17 +96,23 @@ def _choose_project(store: Store, user: User) -> Project | None:
     with right:
         signin.show_bar(user.name)
     names = {project.id: project.name for project in mine}
-    # A widget's state ends with its page; so the choice is kept beside it, and in the address for a reload.
+    # A widget's state ends with its page; so the choice is kept beside it, which it follows, and in the address for a reload.
     asked = st.query_params.get("project", "")
-    before = st.session_state.get(state.PROJECT, int(asked) if asked.isdigit() else 0)
+    chosen = st.session_state.get(state.PROJECT, int(asked) if asked.isdigit() else 0)
+    chosen = chosen if chosen in names else mine[0].id
+    st.session_state[state.PROJECT] = st.session_state[state.PROJECT_PICKED] = chosen
+    st.query_params["project"] = str(chosen)
     with left:
-        chosen = st.selectbox(
+        st.selectbox(
             locales.say(st.context.locale, "page.project"),
             list(names),
-            index=list(names).index(before) if before in names else 0,
             format_func=names.__getitem__,
             label_visibility="collapsed",
+            key=state.PROJECT_PICKED,
+            on_change=_keep_project,
         )
-    st.session_state[state.PROJECT] = chosen
-    st.query_params["project"] = str(chosen)
     return next(project for project in mine if project.id == chosen)
+
+
+def _keep_project() -> None:
+    st.session_state[state.PROJECT] = st.session_state[state.PROJECT_PICKED]

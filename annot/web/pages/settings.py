@@ -157,4 +157,5 @@ def _new_project(store: Store, user: User, project: Project) -> None:
             wanted = projects.check_labels(wanted)
             made = projects.create_project(store, name, user, exclusive=not several)
             projects.set_label_set(store, made, wanted)
-            _done(f"The project {made.name} was created. Choose it above, then import its texts under Data.")
+            st.session_state[state.PROJECT] = made.id
+            _done(f"The project {made.name} was created, and is the one you see now. Next: Data → Import.")
