@@ -533,6 +533,17 @@ def test_what_somebody_holds_or_chose_by_hand_releases_nothing(
     assert store.queue.released(project.id) == before
 
 
+def test_a_project_without_texts_has_its_label_names_encoded_once(home: Workspace, store: Store, lead: User) -> None:
+    empty = projects.create_project(store, "empty", lead)
+    projects.set_label_set(store, empty, [Label(0, "a", "A name"), Label(0, "b", "Another name")])
+    ranker = Ranker(home, empty.id)
+    assert ranker.refresh(store) is None
+    assert ranker.missing == 2
+    encoding.encode_project(home, store, empty, encoding.serving_encoder(home, empty), lambda *step: None)
+    assert ranker.refresh(store) is None
+    assert ranker.missing == 0
+
+
 def test_an_answer_that_rules_labels_out_is_not_asked_again(home: Workspace, store: Store, project: Project, lead: User) -> None:
     project = projects.change_settings(store, project, {"allow_not": True})
     ranker, ids = Ranker(home, project.id), [label.id for label in store.projects.labels(project.id)]

@@ -37,6 +37,8 @@ class Texts:
         self._index: dict[Split, Index] = {}
         self._encoded = self._unranked = 0
         self._twins: tuple[str, NDArray[np.int64]] | None = None
+        self._names: list[bytes] = []
+        self._unnamed = 0
         self.missing = 0
 
     def turn_to(self, encoder: EncoderId) -> bool:
@@ -61,6 +63,8 @@ class Texts:
         left, there = (sum(count) for count in zip(*((index.missing, len(index.ids)) for index in self._index.values()), strict=True))
         self._encoded = len(cache)
         self._unranked += found
+        if self._unnamed and not self._names_missing(cache):
+            return True
         return self._unranked > 0 and (left == 0 or self._unranked >= GROWTH * (there - left))
 
     def vectors(self, store: Store, project: Project) -> dict[Split, Vectors]:
@@ -78,9 +82,11 @@ class Texts:
     def names(self, store: Store, project: Project) -> NDArray[np.float16] | None:
         """Return the vectors (k, d) of the labels' names and descriptions, None until all are encoded."""
         cache = self._opened()
-        rows = cache.rows([content_hash(text) for text in label_texts(store.projects.labels(project.id))])
-        if project.published_run is None:  # what the names suggest matters before the first model only
-            self.missing += int((rows < 0).sum())
+        self._names = [content_hash(text) for text in label_texts(store.projects.labels(project.id))]
+        # What the names suggest matters before the first model only.
+        self._unnamed = self._names_missing(cache) if project.published_run is None else 0
+        self.missing += self._unnamed
+        rows = cache.rows(self._names)
         return cache.matrix[rows] if len(rows) and (rows >= 0).all() else None
 
     def score(self, head: Head, vectors: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -99,6 +105,9 @@ class Texts:
         groups = np.full(len(pool.ids), -1, np.int64)
         groups[places[places >= 0]] = members[places >= 0, 1]
         return groups
+
+    def _names_missing(self, cache: VectorCache) -> int:
+        return int((cache.rows(self._names) < 0).sum())
 
     def _opened(self) -> VectorCache:
         assert self._cache is not None, "turn_to comes first"
