@@ -37,6 +37,9 @@ def set_label_set(store: Store, project: Project, labels: Sequence[Label]) -> li
 
 
 def check_labels(labels: Sequence[Label]) -> list[Label]:
+    if unfit := [f"{label.key!r} of {label.name!r}" for label in labels if label.key and not _may_be_key(label.key)]:
+        taken, wrong = " ".join(RESERVED_KEYS), ", ".join(unfit)
+        raise BadInput(f"A key is one character other than {taken}, which have other uses. Change {wrong}, or leave them empty.")
     seen: set[str] = set()
     keys: dict[str, str] = {}
     for label in labels:
@@ -47,13 +50,15 @@ def check_labels(labels: Sequence[Label]) -> list[Label]:
         if label.name in seen:
             raise BadInput(f"The label {label.name!r} is there twice.")
         seen.add(label.name)
-        if label.key and (len(label.key) != 1 or label.key in RESERVED_KEYS or not label.key.isprintable() or label.key.isspace()):
-            raise BadInput(f"The key {label.key!r} of label {label.name!r} must be one character other than {' '.join(RESERVED_KEYS)}.")
         if label.key and label.parent is None:
             if label.key in keys:
                 raise BadInput(f"The key {label.key!r} is given to both {keys[label.key]!r} and {label.name!r}.")
             keys[label.key] = label.name
     return [label if label.title.strip() else replace(label, title=label.name) for label in labels]
+
+
+def _may_be_key(key: str) -> bool:
+    return len(key) == 1 and key not in RESERVED_KEYS and key.isprintable() and not key.isspace()
 
 
 def with_keys(labels: Sequence[Label]) -> list[Label]:

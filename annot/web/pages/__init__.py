@@ -18,9 +18,11 @@ from annot.web.api import token_of
 from annot.web.pages import data, label, lead, settings
 from annot.web.plain import plain
 
+# Streamlit's quiet text is paler than WCAG allows.
 # Streamlit leaves room for a title above the first element; the annotator's text needs it more.
 # Where there are no other pages to go to, its header is empty, and would lie over the top of ours.
-CLOSE_TO_THE_TOP = """<style>
+STYLE = """<style>
+[data-testid="stCaptionContainer"] { opacity: 0.78; }
 .stMainBlockContainer { padding-top: 4.25rem; padding-bottom: 1rem; }
 .stApp:not(:has([data-testid="stTopNavLink"], [data-testid="stExpandSidebarButton"])) .stMainBlockContainer { padding-top: 0.75rem; }
 .stApp:not(:has([data-testid="stTopNavLink"], [data-testid="stExpandSidebarButton"])) .stAppHeader { display: none; }
@@ -35,7 +37,7 @@ PATHS = ("label", "lead", "data", "settings")
 def show() -> None:
     """Draw the whole app for this visitor. Expected faults are shown in words; nothing else is caught here."""
     st.set_page_config(page_title="Annot", page_icon=ICON, layout="wide")
-    st.html(CLOSE_TO_THE_TOP)
+    st.html(STYLE)
     try:
         with Store(workspace().database) as store:
             try:

@@ -58,6 +58,7 @@ def _labels(store: Store, user: User, project: Project) -> None:
         ],
         columns=["id", "key", "name", "title", "parent", "description"],
     )
+    keys = " ".join(projects.RESERVED_KEYS)
     edited = st.data_editor(
         frame,
         num_rows="dynamic",
@@ -66,11 +67,17 @@ def _labels(store: Store, user: User, project: Project) -> None:
         key=f"{state.SETTINGS_LABELS}.{project.id}",
         column_config={
             "id": None,
-            "key": st.column_config.TextColumn("Key", max_chars=1, width="small"),
-            "name": st.column_config.TextColumn("Name (in exports)", required=True),
-            "title": st.column_config.TextColumn("Title (on the button)"),
-            "parent": st.column_config.TextColumn("Under", help="The name of the label above this one, in a tree"),
-            "description": st.column_config.TextColumn("Description", width="large"),
+            "key": st.column_config.TextColumn(
+                "Key", max_chars=1, width="small", help=f"One character that answers. Taken for other things: {keys}"
+            ),
+            "name": st.column_config.TextColumn(
+                "Name (in exports)", required=True, help="What files call the label. It can be changed later."
+            ),
+            "title": st.column_config.TextColumn("Title (on the button)", help="Left empty: the name."),
+            "parent": st.column_config.TextColumn("Under", help="In a tree of labels: the name of the one above this."),
+            "description": st.column_config.TextColumn(
+                "Description", width="large", help="For annotators, under g; the first texts are chosen by it too."
+            ),
         },
     )
     if st.button("Save labels", type="primary"):

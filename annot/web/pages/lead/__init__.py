@@ -17,10 +17,9 @@ from annot.web.pages.replays import show_replays
 from annot.web.plain import plain
 
 REFRESH_S = 3.0
-# Streamlit's quiet text and the letters of its charts are paler than WCAG allows, its headings are large, and it fades what is being
-# drawn again, which here would be the whole page every few seconds.
+# The letters of Streamlit's charts are paler than WCAG allows, its headings are large, and it fades what is being drawn again, which
+# here would be the whole page every few seconds.
 STYLE = """<style>
-[data-testid="stCaptionContainer"] { opacity: 0.78; }
 .stElementContainer[data-stale="true"] { opacity: 1; transition: none; }
 [data-testid="stVegaLiteChart"] svg text { fill: currentColor; }
 [data-testid="stHeading"] h2 { font-size: 1.6rem; } [data-testid="stHeading"] h3 { font-size: 1.1rem; padding: 0.4rem 0; }
