@@ -53,7 +53,10 @@ def _choice(default: Any, help: str, **limits: Any) -> Any:
 class ProjectSettings:
     """The ranker, run and labelling choices of one project; ``help`` is the text the Settings page shows."""
 
-    encoder: str = _choice(DEFAULT_ENCODER, "The encoder that turns texts into vectors (models/encoders.toml, or any local folder).")
+    encoder: str = _choice(
+        DEFAULT_ENCODER,
+        "What turns texts into vectors: a name in models/encoders.toml, or a local folder. The packaged one knows English only.",
+    )
     selector: str = _choice("breaking_ties", "Which items are asked next once there are labels of two classes.")
     cold_start: str = _choice("label_names", "Which items are asked first, while there are no labels of two classes.")
     audit_share: float = _choice(
@@ -127,3 +130,15 @@ class ProjectSettings:
 
     def as_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
+
+
+# Under which heading each setting stands on the Settings page.
+GROUPS: dict[str, tuple[str, ...]] = {
+    "Goal": ("target", "target_metric", "hourly_rate", "currency", "min_gain"),
+    "Which texts are asked": ("selector", "cold_start", "audit_share", "overlap", "lease_minutes", "queue_size", "rank_at_most", "seed"),
+    "The model": (
+        "encoder", "self_training", "run_every", "run_steps", "run_objective", "run_tuning", "run_layer_decay", "run_balance",
+        "run_patience",
+    ),
+    "The labelling page": ("suggestions", "likely_first", "allow_not", "allow_either", "allow_inner", "highlights"),
+}  # fmt: skip

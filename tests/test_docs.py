@@ -8,7 +8,7 @@ import pytest
 
 from annot import encoders
 from annot.bench import names as benchmarks
-from annot.settings import ProjectSettings
+from annot.settings import GROUPS, ProjectSettings
 
 from .test_cli import COMMANDS
 
@@ -33,3 +33,8 @@ def test_the_reference_names_it(what: str, name: str) -> None:
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text("utf-8")):
         assert target.startswith("http") or (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_every_setting_stands_under_one_heading() -> None:
+    grouped = [name for names in GROUPS.values() for name in names]
+    assert sorted(grouped) == sorted(spec.name for spec in dataclasses.fields(ProjectSettings))

@@ -14,6 +14,7 @@ def add_commands(command: Command) -> None:
 
 def _add_actions(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(metavar="ACTION")
+    actions.add_parser("list", help="list the accounts and what they are members of").set_defaults(work=user_list)
     one = actions.add_parser("add", help="add an account; the generated password is printed once")
     one.add_argument("name")
     one.add_argument("--role", choices=list(Role), default=Role.ANNOTATOR, help="lead: may also create projects and accounts")

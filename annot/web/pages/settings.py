@@ -9,7 +9,7 @@ import streamlit as st
 from annot.errors import AnnotError
 from annot.loop import accounts, projects
 from annot.records import Label, Project, Role, User
-from annot.settings import ProjectSettings
+from annot.settings import GROUPS, ProjectSettings
 from annot.store import Store
 from annot.web import state
 from annot.web.plain import plain
@@ -17,14 +17,15 @@ from annot.web.plain import plain
 
 def show(store: Store, user: User, project: Project) -> None:
     st.title("Settings")
-    if saved := st.session_state.pop(state.SETTINGS_SAVED, None):
-        st.success(plain(saved))
-    if password := st.session_state.pop(state.SETTINGS_PASSWORD, None):
-        st.write("Their password, shown only now:")
-        st.code(password, language=None)
-    names = ["Labels", "Guidelines", "Ranker", "Members"] + (["New project"] if user.role is Role.LEAD else [])
+    with st.container():  # always there, so that the tabs below stay as they are when something is said here
+        if saved := st.session_state.pop(state.SETTINGS_SAVED, None):
+            st.success(plain(saved))
+        if account := st.session_state.pop(state.SETTINGS_PASSWORD, None):
+            st.write("To hand on; the password is shown only now:")
+            st.code(account, language=None)
+    names = ["Labels", "Guidelines", "Goal", "Ranker", "Members"] + (["New project"] if user.role is Role.LEAD else [])
     tabs = st.tabs(names)
-    for tab, draw in zip(tabs, (_labels, _guidelines, _ranker, _members, _new_project), strict=False):
+    for tab, draw in zip(tabs, (_labels, _guidelines, _goal, _ranker, _members, _new_project), strict=False):
         with tab:
             try:
                 draw(store, user, project)
@@ -91,13 +92,22 @@ def _clean(value: Any) -> Any:
 
 
 def _guidelines(store: Store, user: User, project: Project) -> None:
-    text = st.text_area("What annotators read under the key g", project.guidelines, height=360)
+    text = st.text_area("What annotators read under the key g, as Markdown", project.guidelines, height=360)
     if st.button("Save guidelines", type="primary"):
         store.projects.change(project.id, guidelines=text)
         _done("The guidelines were saved.")
 
 
+def _goal(store: Store, user: User, project: Project) -> None:
+    _settings(store, project, ["Goal"])
+
+
 def _ranker(store: Store, user: User, project: Project) -> None:
+    _settings(store, project, [group for group in GROUPS if group != "Goal"])
+
+
+def _settings(store: Store, project: Project, groups: list[str]) -> None:
+    """Draw the form of some groups of settings; those of others stay as they are."""
     from annot import selectors, selftraining
 
     choices = {
@@ -106,11 +116,15 @@ def _ranker(store: Store, user: User, project: Project) -> None:
         "self_training": {name: selftraining.methods.says(name) for name in selftraining.names()},
     }
     current = ProjectSettings.parse(project.settings).as_dict()
+    specs = {spec.name: spec for spec in dataclasses.fields(ProjectSettings)}
     values: dict[str, Any] = {}
-    with st.form("ranker", border=False):
-        cells = st.columns(2, gap="large")
-        for place, spec in enumerate(dataclasses.fields(ProjectSettings)):
-            values[spec.name] = _field(cells[place % 2], spec, current[spec.name], choices.get(spec.name))
+    with st.form("-".join(groups), border=False):
+        for group in groups:
+            if len(groups) > 1:
+                st.subheader(group)
+            cells = st.columns(2, gap="large")
+            for place, name in enumerate(GROUPS[group]):
+                values[name] = _field(cells[place % 2], specs[name], current[name], choices.get(name))
         if st.form_submit_button("Save settings", type="primary"):
             projects.change_settings(store, project, values)
             _done("The settings were saved; the ranker uses them from the next answer on.")
@@ -150,12 +164,12 @@ def _members(store: Store, user: User, project: Project) -> None:
             if st.form_submit_button("Add account and make it an annotator here"):
                 added, password = accounts.add_account(store, name, Role.ANNOTATOR)
                 projects.set_member(store, project, added, Role.ANNOTATOR)
-                st.session_state[state.SETTINGS_PASSWORD] = password
+                st.session_state[state.SETTINGS_PASSWORD] = f"{st.context.url}\n{added.name}\n{password}"
                 _done(f"{added.name} was added.")
 
 
 def _new_project(store: Store, user: User, project: Project) -> None:
-    with st.form("project", border=False):
+    with st.form(f"project.{project.id}", border=False):  # another one, and so empty, once the new project is chosen
         name = st.text_input("Name")
         several = st.checkbox("Several labels may hold for one text")
         raw = st.text_area("Labels, one a line", height=160, placeholder="positive\nnegative")
