@@ -17,6 +17,7 @@ from annot.vectors import content_hash
 DATASETS = Path(__file__).resolve().parents[2] / "shared" / "datasets"
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks at the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep a file's tests in one process, as they share its fixtures; browser tests are alone but for those of one module's app."""
     for item in items:

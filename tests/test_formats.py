@@ -63,6 +63,13 @@ def parquet(path: Path, columns: dict[str, Any], **choices: Any) -> Path:
     return path
 
 
+def test_where_no_name_fits_the_longest_values_are_the_texts() -> None:
+    rows = [{"Nr.": "0001", "Nachricht": "Wo ist mein Paket?", "Ort": "Ulm"}, {"Nr.": "0002", "Nachricht": "", "Ort": "Bonn"}]
+    assert formats.guess(list(rows[0]), rows).text == "Nachricht"
+    assert formats.guess(list(rows[0])).text == ""
+    assert [name for name in rows[0] if formats.is_prose(rows, name)] == ["Nachricht"]
+
+
 # Which format
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from annot.formats.registries import Outgoing, reader, reader_of, readers, suffixes, writer, writer_of, writers
-from annot.formats.rows import LONGEST_TEXT, Mapping, Problem, Row, Table, check, guess, to_row
+from annot.formats.rows import LONGEST_TEXT, Mapping, Problem, Row, Table, check, guess, is_prose, to_row
 from annot.formats.source import Source
 from annot.formats.writing import replacing, write
 from annot.registry import load
@@ -24,6 +24,7 @@ __all__ = [
     "Row",
     "columns",
     "guess",
+    "is_prose",
     "preview",
     "read",
     "reader",

@@ -5,7 +5,7 @@ Pure functions over one record. Must not open files, derive ids, or know any pro
 
 import difflib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -82,17 +82,29 @@ class _RefusedError(Exception):
     """A value that is not accepted; its text is the reason."""
 
 
-def guess(columns: list[str]) -> Mapping:
-    """Guess which column is what by its name; ``text`` is the only column of a file that has one, and empty where none fits."""
+def guess(columns: list[str], rows: Sequence[dict[str, Any]] = ()) -> Mapping:
+    """Guess which column is what by its name; ``text`` is the only column of a file that has one.
+
+    Where no name fits it is the column with the longest values in the first ``rows``, and empty without rows.
+    """
     known = {name.strip().lower().replace(" ", "_").replace("-", "_"): name for name in reversed(columns)}
 
     def first(names: tuple[str, ...]) -> str | None:
         return next((known[name] for name in names if name in known), None)
 
     text, identity, label, split = first(TEXT_NAMES), first(ID_NAMES), first(LABEL_NAMES), first(SPLIT_NAMES)
-    if text is None:
-        return Mapping(columns[0]) if len(columns) == 1 else Mapping("", identity, label, split)
-    return Mapping(text, identity, label, split)
+    if text is None and len(columns) == 1:
+        return Mapping(columns[0])
+    if text is None and rows:
+        others = [name for name in columns if name not in (identity, label, split)]
+        text = max(others, key=lambda name: sum(len(str(row.get(name) or "")) for row in rows), default=None)
+    return Mapping(text or "", identity, label, split)
+
+
+def is_prose(rows: Sequence[dict[str, Any]], column: str) -> bool:
+    """Tell whether a column reads like texts: a value of more than one word, or of 12 letters, among the ``rows``."""
+    values = [str(row.get(column) or "").strip() for row in rows]
+    return any(len(value.split()) > 1 or sum(letter.isalpha() for letter in value) >= 12 for value in values)
 
 
 def check(mapping: Mapping, columns: list[str], filename: str) -> None:

@@ -188,7 +188,7 @@ def test_unsent_answers_wait_for_their_own_account(app: App, project: Project, o
     if end == "signed out":
         page.context.route(SYNC, lambda route: route.abort())
         press(page, 3, 60)
-        mine = counted(page)
+        mine, late = counted(page), ignored(page)
         page.wait_for_selector("[data-state='offline']", timeout=20_000)
         page.get_by_role("button", name="Sign out").click()
         page.wait_for_selector("input[name=password]", timeout=20_000)
@@ -198,23 +198,24 @@ def test_unsent_answers_wait_for_their_own_account(app: App, project: Project, o
         with app.store() as store:
             accounts.sign_out(store, token)
         press(page, 3, 60)
-        mine = counted(page)
+        mine, late = counted(page), ignored(page)
         page.wait_for_selector("[data-state='signin']", timeout=20_000)
         page.get_by_role("button", name="Sign in").click()
-    assert len(mine) == 3
+    assert (len(mine) + late, bool(mine)) == (3, True)
     sign_in(page, "mira", mira[1])
     page.wait_for_selector("[data-item]", timeout=30_000)
     press(page, 2, 60)
     all_saved(page)
+    theirs = counted(page)
     with app.store() as store:
-        assert (events(store, project, "lead"), events(store, project, "mira")) == ([], counted(page))
+        assert (events(store, project, "lead"), events(store, project, "mira")) == ([], theirs)
     page.get_by_role("button", name="Sign out").click()
     sign_in(page, app.lead.name, app.password)
     page.wait_for_selector("[data-item]", timeout=30_000)
     all_saved(page)
     with app.store() as store:
         assert events(store, project, "lead") == mine
-        assert len(events(store, project, "mira")) == 2
+        assert events(store, project, "mira") == theirs
 
 
 def test_signing_out_without_a_connection_says_so_and_keeps_the_answers(app: App, project: Project, open_page: OpenPage) -> None:

@@ -22,7 +22,7 @@ AG_NEWS = ROOT.parent / "shared" / "datasets" / "ag_news"
 
 
 # So much of ag_news: enough that a run outlasts the labels given beside it. `bench loop` takes all 13,638 and 7,600.
-POOL, TEST = 3_000, 1_000
+POOL, TEST = 1_500, 500
 
 
 def first_rows(name: str, count: int, folder: Path) -> Path:

@@ -17,6 +17,8 @@ from annot.web import state
 from annot.web.plain import plain
 
 SHOWN = 50
+# Rows of a file by which its columns are guessed.
+LOOKED_AT = 50
 PROBLEMS_SHOWN = 200
 NONE = "(none)"
 
@@ -37,7 +39,7 @@ def _import(store: Store, project: Project) -> None:
     upload = st.file_uploader(
         f"A file: {', '.join(formats.suffixes())}, each also .gz",
         type=[*formats.suffixes(), ".gz"],
-        key=state.DATA_UPLOAD,
+        key=f"{state.DATA_UPLOAD}.{st.session_state.get(state.DATA_UPLOADS, 0)}",
         help="Every row becomes an item. Importing the same file again adds nothing.",
     )
     if upload is None:
@@ -61,7 +63,8 @@ def _save(upload: io.BytesIO, path: Path) -> None:
 
 def _import_saved(store: Store, project: Project, path: Path) -> None:
     columns = formats.columns(path)
-    guessed = formats.guess(columns)
+    first = formats.preview(path, LOOKED_AT)
+    guessed = formats.guess(columns, first)
     cells = st.columns(4)
     text = cells[0].selectbox("Text", columns, index=columns.index(guessed.text) if guessed.text in columns else 0)
     chosen = {}
@@ -72,7 +75,9 @@ def _import_saved(store: Store, project: Project, path: Path) -> None:
         picked = cell.selectbox(title, options, index=options.index(found) if found in columns else 0)
         chosen[name] = None if picked == NONE else picked
     st.caption("The other columns are kept as metadata. The first rows:")
-    st.dataframe(pd.DataFrame(formats.preview(path, 5)).astype(str), hide_index=True, width="stretch")
+    st.dataframe(pd.DataFrame(first[:5]).astype(str), hide_index=True, width="stretch")
+    if not formats.is_prose(first, text):
+        st.warning(f"The column {plain(text)} holds numbers or single words. Is it the one with the texts?")
     left, right = st.columns([2, 3], vertical_alignment="bottom")
     split = left.selectbox(
         "Rows that do not say their split go to",
@@ -90,6 +95,7 @@ def _import_saved(store: Store, project: Project, path: Path) -> None:
     mapping = formats.Mapping(text=text, **chosen)
     report = importing.import_file(store, project, path, mapping, split=split, strict=strict, on_progress=show_progress)
     st.session_state[f"{state.DATA_REPORT}.{project.id}"] = report
+    st.session_state[state.DATA_UPLOADS] = st.session_state.get(state.DATA_UPLOADS, 0) + 1  # so that the field is empty again
     st.rerun()
 
 
@@ -97,7 +103,7 @@ def _last_report(project: Project) -> None:
     report = st.session_state.get(f"{state.DATA_REPORT}.{project.id}")
     if report is None:
         return
-    st.success(f"{plain(report.filename)}: {report.words}.")
+    st.success(f"{plain(report.filename)}: {report.words}. Next: invite people under Settings → Members, or label yourself.")
     if report.problems:
         with st.expander(f"{report.refused:,} rows were refused"):
             frame = pd.DataFrame(report.problems[:PROBLEMS_SHOWN], columns=["line", "reason"])
