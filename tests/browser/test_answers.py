@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page
 
 from annot.loop import accounts, projects
+from annot.loop.sample import ensure_sample
 from annot.records import Kind, Label, Project, QueueRow, Ranking, Reason, Relation, Role, Split
 from annot.web import locales
 from tests.conftest import add_items
@@ -347,3 +348,17 @@ def texts(page: Page) -> set[str]:
       return JSON.stringify([...found]);
     }"""
     return set(json.loads(page.evaluate(script)))
+
+
+def test_guidelines_are_shown_as_written_never_as_markup(app: App, open_page: OpenPage) -> None:
+    with app.store() as store:
+        project = ensure_sample(store, app.lead)
+        store.projects.change(project.id, guidelines="# Rules\n\n- **A or B.** Then <img src=x onerror=alert(1)>\n- `code`\n\nThe end.")
+    app.start("web")
+    page = open_page()
+    page.keyboard.press("g")
+    dialog = page.locator("dialog[data-dialog='guidelines']")
+    dialog.get_by_role("heading", name="Rules").wait_for()
+    assert dialog.locator("li strong").all_text_contents() == ["A or B."]
+    assert dialog.locator("li").first.text_content() == "A or B. Then <img src=x onerror=alert(1)>"
+    assert dialog.locator("img").count() == 0

@@ -92,7 +92,7 @@ def _clean(value: Any) -> Any:
 
 
 def _guidelines(store: Store, user: User, project: Project) -> None:
-    text = st.text_area("What annotators read under the key g, as Markdown", project.guidelines, height=360)
+    text = st.text_area("What annotators read under the key g; headings, lists and bold as in Markdown", project.guidelines, height=360)
     if st.button("Save guidelines", type="primary"):
         store.projects.change(project.id, guidelines=text)
         _done("The guidelines were saved.")

@@ -32,6 +32,7 @@ SCRIPTS = (
     "connection.js",
     "text.js",
     "dom.js",
+    "prose.js",
     "buttons.js",
     "card.js",
     "choices.js",

@@ -2,6 +2,7 @@
 // Native <dialog> elements: the browser keeps the focus inside, closes them on Escape and makes the rest of the page inert. While
 // one is open no press counts (see keys.js). Must not know what is done with an answer.
 import { el, kbd } from "./dom.js";
+import { prose } from "./prose.js";
 
 export class Dialogs {
   /** `closed(typed)` is called when a dialog went away, to give the focus back to the text; `typed`: see end(). */
@@ -76,7 +77,7 @@ export class Dialogs {
     this.show(
       "guidelines",
       say("panel.guidelines.title"),
-      el("p", { class: "prose", dir: "auto" }, text || say("panel.guidelines.none")),
+      ...prose(text || say("panel.guidelines.none")),
       el("h3", {}, say("panel.guidelines.labels")),
       el("dl", {}, ...entries),
     );
