@@ -18,14 +18,16 @@ from annot.web.api import token_of
 from annot.web.pages import data, label, lead, settings
 from annot.web.plain import plain
 
-# Streamlit's quiet text is paler than WCAG allows.
-# Streamlit leaves room for a title above the first element; the annotator's text needs it more.
-# Where there are no other pages to go to, its header is empty, and would lie over the top of ours.
+# Streamlit's quiet text is paler than WCAG allows, and it leaves room for a title above the first element; the text needs it more.
 STYLE = """<style>
 [data-testid="stCaptionContainer"] { opacity: 0.78; }
 .stMainBlockContainer { padding-top: 4.25rem; padding-bottom: 1rem; }
-.stApp:not(:has([data-testid="stTopNavLink"], [data-testid="stExpandSidebarButton"])) .stMainBlockContainer { padding-top: 0.75rem; }
-.stApp:not(:has([data-testid="stTopNavLink"], [data-testid="stExpandSidebarButton"])) .stAppHeader { display: none; }
+</style>"""
+# Where there are no other pages to go to, Streamlit's header is empty, and would lie over the top of ours. This is not asked of the page
+# itself: Streamlit measures the header before it puts the links in, and what is hidden then stays so.
+WITHOUT_HEADER = """<style>
+.stMainBlockContainer { padding-top: 0.75rem; }
+.stAppHeader { display: none; }
 </style>"""
 
 ICON = Path(__file__).parent.parent / "assets" / "icon.png"
@@ -52,6 +54,7 @@ def show() -> None:
 
 def _show_sign_in() -> None:
     """Ask who is there at every address there is, so that a bookmark leads to where it should after signing in."""
+    st.html(WITHOUT_HEADER)
     title = locales.say(st.context.locale, "sign.in")
     pages = [st.Page(signin.show_form, title=title, url_path=path, default=path == PATHS[0]) for path in PATHS]
     st.navigation(pages, position="hidden").run()
@@ -67,6 +70,8 @@ def _show_for(store: Store, user: User) -> None:
         ("Settings", "settings", ":material/tune:", settings.show, True),
     ]
     shown = [one for one in pages if is_lead or not one[4]]
+    if len(shown) == 1:
+        st.html(WITHOUT_HEADER)
     chosen = st.navigation(
         [
             st.Page(_page(store, user, work, for_lead), title=title, url_path=path, icon=icon, default=path == "label")
