@@ -24,10 +24,10 @@ SOME = np.array([0, 1, 2, 1, 0], np.int16)
 @pytest.mark.parametrize(
     ("votes", "facts", "kind", "words"),
     [
-        (GO, Facts(None), Kind.TOO_EARLY, "Too early to say: no audit labels yet; go on until 30."),
-        (GO, Facts(wilson(0, 0)), Kind.TOO_EARLY, "Too early to say: no audit labels yet; go on until 30."),
+        (GO, Facts(None), Kind.TOO_EARLY, "Too early to say: no audit labels yet; it takes 30"),
+        (GO, Facts(wilson(0, 0)), Kind.TOO_EARLY, "Too early to say: no audit labels yet; it takes 30"),
         (SPLIT, Facts(wilson(1, 1), gain_per_hour=0.0), Kind.TOO_EARLY, "Too early to say: only 1 audit label, the interval is 73 points"),
-        (GO, Facts(wilson(12, 12), target=0.5), Kind.TOO_EARLY, "only 12 audit labels, the interval is 18 points wide; go on until 30."),
+        (GO, Facts(wilson(12, 12), target=0.5), Kind.TOO_EARLY, "only 12 audit labels, the interval is 18 points wide; it takes 30"),
         (GO, replace(NO_TARGET, left=0), Kind.STOP, "Stop: every text has its answer; accuracy 80 % (70 to 87) on 60 audit labels."),
         (GO, Facts(None, left=0), Kind.STOP, "Stop: every text has its answer."),
         (GO, NO_TARGET, Kind.GO_ON, "Go on: accuracy 80 % (70 to 87) on 60 audit labels; there is no forecast yet."),

@@ -253,8 +253,9 @@ def effort_words(report: Report, settings: ProjectSettings) -> str:
     if work.seconds is None or work.per_hour is None:
         return ""
     cost = f", {money(work.cost(settings.hourly_rate), settings)}" if settings.hourly_rate else ""
-    pace = f"{work.seconds:.0f} seconds each in the median, {work.per_hour:.0f} an hour"
-    return f"{work.labels:,} labels took {work.hours:.1f} hours{cost}: {pace}"
+    each = f"{work.seconds:.0f} second{'' if round(work.seconds) == 1 else 's'} each in the median, {3600 / work.per_hour:.0f} in the mean"
+    took = f"{work.hours:.1f} hours" if work.hours >= 0.1 else f"{60 * work.hours:.0f} minutes"
+    return f"{work.labels:,} labels took {took}{cost}: {each}"
 
 
 def money(amount: float, settings: ProjectSettings) -> str:

@@ -61,13 +61,14 @@ def used_up(votes: Sequence[Vote], facts: Facts) -> Found:
 
 def too_early(votes: Sequence[Vote], facts: Facts) -> Found:
     """Say nothing on fewer than ENOUGH labels the model did not choose."""
+    sooner = f"it takes {ENOUGH}" + (", and a larger audit share (Settings) gives them sooner" if facts.source == "audit" else "")
     if facts.estimate is None or facts.estimate.n == 0:
-        return Kind.TOO_EARLY, f"Too early to say: no {facts.source} labels yet; go on until {ENOUGH}."
+        return Kind.TOO_EARLY, f"Too early to say: no {facts.source} labels yet; {sooner}."
     if facts.estimate.n >= ENOUGH:
         return None
     wide, n = 100 * (facts.estimate.high - facts.estimate.low), facts.estimate.n
     labels = f"only {n} {facts.source} label{'s' if n > 1 else ''}"
-    return Kind.TOO_EARLY, f"Too early to say: {labels}, the interval is {wide:.0f} points wide; go on until {ENOUGH}."
+    return Kind.TOO_EARLY, f"Too early to say: {labels}, the interval is {wide:.0f} points wide; {sooner}."
 
 
 def target_met(votes: Sequence[Vote], facts: Facts) -> Found:
