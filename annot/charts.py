@@ -24,6 +24,8 @@ ACROSS = {"labels": "Labels spent", "hours": "Hours of labelling", "cost": "Cost
 DRAWN_AHEAD = 2.0
 # An estimate on fewer items jumps between nothing and everything.
 LEAST_ITEMS = 5
+# Judged on fewer items the interval is what is known, so it stands where the figure else does.
+FEW = 30
 # Of each of the small charts, in pixels: two of them stand beside each other on a telephone.
 WIDE, HIGH = 96, 76
 

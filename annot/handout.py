@@ -95,8 +95,7 @@ def as_html(facts: Facts) -> str:
     All is as of the newest report: what came later its sentences do not know. Raises BadInput before the first report.
     """
     report = _report_of(facts)
-    known = [point for point in facts.curve if point.labels <= report.labels and point.at <= report.at]
-    now = replace(facts, curve=known, spent=report.labels)
+    now = replace(facts, curve=_as_of(facts, report), spent=report.labels)
     top = _columns([*_curve(now, report), *_saved(report)], [*_quality(now, report), *_ahead(now, report)])
     blocks = [*top, *_labels(report), *_held_back(now, report), *_estimated(now, report)]
     body, title = "\n".join([*_heading(facts, report), *blocks]), f"{facts.project.name}: report at {report.labels:,} labels"
@@ -137,6 +136,19 @@ def _hours(report: Report | None, labels: int) -> float | None:
     return float(np.interp(labels, counts, hours))
 
 
+def _as_of(facts: Facts, report: Report) -> list[Estimate]:
+    """Return the estimates the report was made with. Its own curve stands for the figure it is about, as points are replaced later on;
+    of other figures there are those of the same model."""
+    mine = (report.source, report.metric)
+    others = [
+        one
+        for one in facts.curve
+        if (one.source, one.metric) != mine and one.labels <= report.labels and one.at <= report.at and one.model == report.model
+    ]
+    own = [Estimate(one.labels, *mine, one.value, one.low, one.high, one.n, one.model, report.at) for one in report.curve]
+    return [*others, *own]
+
+
 def _text(words: str) -> str:
     return html.escape(UNPRINTABLE.sub("\ufffd", words))
 
@@ -160,6 +172,12 @@ def _columns(left: Iterable[str], right: Iterable[str]) -> list[str]:
 def _percent(found: Interval | Curve | Estimate) -> str:
     interval = Interval(found.value, found.low, found.high, found.n)
     return percent(interval) if interval.n > 0 and all(map(math.isfinite, astuple(interval))) else "not known"
+
+
+def _big(newest: Curve) -> str:
+    """Return the figure with its interval; the interval alone where too few items were judged to say it closer."""
+    few = newest.n < charts.FEW
+    return f"{100 * newest.low:.0f} to {100 * newest.high:.0f} %" if few else _percent(newest)
 
 
 def _rests_on(source: str, n: int) -> str:
@@ -211,7 +229,7 @@ def _quality(now: Facts, report: Report) -> list[str]:
     latest.pop((report.source, report.metric), None)
     others = (f"{charts.METRICS[one.metric]} {_percent(one)}, on {_rests_on(one.source, one.n)}" for one in latest.values())
     return [
-        f'<h2>{charts.METRICS[report.metric]}</h2><p class="big">{_percent(report.curve[-1])}</p>',
+        f'<h2>{charts.METRICS[report.metric]}</h2><p class="big">{_big(report.curve[-1])}</p>',
         f"<p>90 % interval, on {_rests_on(report.source, report.curve[-1].n)}.</p>",
         *_paragraphs(others, ' class="quiet"'),
     ]

@@ -1,8 +1,10 @@
-"""Predict labels with this model: ``python predict.py "a text" "another"``, or ``from predict import Model``, ``Model().predict(texts)``.
+"""Predict labels with this model: texts as arguments, or one a line on standard input. In a program: Model().predict(texts).
 
 Needs numpy, torch and transformers, and no network. Written beside the model by Annot; card.json says what it learned and how good it is.
+Prints the labels, the probability of the likeliest, and the text, with tabs between.
 """
 
+import argparse
 import json
 import sys
 from collections.abc import Sequence
@@ -29,14 +31,15 @@ class Model:
 
     def predict(self, texts: Sequence[str]) -> list[list[str]]:
         """Return the labels of each text: the likeliest, or where several may hold all above one half."""
-        return [self._chosen(row) for row in self.probabilities(texts)]
+        return [self.chosen(row) for row in self.probabilities(texts)]
 
     def probabilities(self, texts: Sequence[str], batch: int = 32) -> np.ndarray:
         """Return (n, k) probabilities; a label that nobody had given when the model learned has 0."""
         found = [self._scores(list(texts[start : start + batch])) for start in range(0, len(texts), batch)]
         return np.concatenate(found) if found else np.empty((0, len(self.labels)), np.float32)
 
-    def _chosen(self, row: np.ndarray) -> list[str]:
+    def chosen(self, row: np.ndarray) -> list[str]:
+        """Return the labels that one row of probabilities stands for."""
         places = [int(row.argmax())] if self.card["exclusive"] else np.flatnonzero(row > 0.5).tolist()
         return [self.labels[place] for place in places]
 
@@ -62,10 +65,14 @@ class Model:
         return torch.nn.functional.normalize(pooled, dim=1).numpy()
 
 
-if __name__ == "__main__":
-    if not sys.argv[1:]:
-        sys.exit(__doc__)
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("texts", nargs="*", metavar="TEXT", help="left out: the lines of standard input, as in predict.py < texts.txt")
+    texts = parser.parse_args().texts or [line.rstrip("\n") for line in sys.stdin]
     model = Model()
-    for text, row in zip(sys.argv[1:], model.probabilities(sys.argv[1:]), strict=True):
-        chosen = model.predict([text])[0]
-        print(f"{', '.join(chosen) or '(none of these)'}\t{row.max():.2f}\t{text}")
+    for text, row in zip(texts, model.probabilities(texts), strict=True):
+        print(f"{', '.join(model.chosen(row)) or '(none of these)'}\t{row.max():.2f}\t{text}")
+
+
+if __name__ == "__main__":
+    main()

@@ -54,8 +54,11 @@ def test_the_exported_model_predicts_elsewhere_what_it_predicts_here(home: Works
     head = Head.from_arrays(dict(np.load(io.BytesIO(store.reports.head(judged.project.id)))))
     here = head.proba(encoders.load(encoding.serving_encoder(home, judged.project)).encode(asked))
     assert np.array(json.loads(done.stdout)) == pytest.approx(here, abs=0.02)
-    said = subprocess.run([sys.executable, "predict.py", *asked], cwd=tmp_path / "model", capture_output=True, text=True, check=True)
-    assert [line.split("\t")[0] for line in said.stdout.splitlines()] == ["ham", "spam"]
+    lines = "\n".join(asked)
+    for arguments, typed in ((asked, ""), ([], lines)):
+        command = [sys.executable, "predict.py", *arguments]
+        said = subprocess.run(command, cwd=tmp_path / "model", input=typed, capture_output=True, text=True, check=True)
+        assert [line.split("\t")[::2] for line in said.stdout.splitlines()] == [["ham", asked[0]], ["spam", asked[1]]]
     card = json.loads((tmp_path / "model" / "card.json").read_text())
     assert (card["project"], card["labels_given"], card["exclusive"]) == ("small", 24, True)
 

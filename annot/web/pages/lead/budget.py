@@ -19,8 +19,6 @@ LOOKS = {
     Kind.STOP: (st.success, ":material/check_circle:"),
     Kind.OUT_OF_REACH: (st.warning, ":material/block:"),
 }
-# Judged on fewer items the interval is what is known, so it stands where the figure else does.
-FEW = 30
 SAYS = {Says.GO_ON: "go on", Says.STOP: "stop", Says.UNSURE: "cannot tell"}
 VOICES = {
     "kappa": "Kappa of successive models",
@@ -60,7 +58,7 @@ def show_headline(facts: status.Facts) -> None:
         )
     else:
         name, source = charts.METRICS[metric], charts.SOURCES[point.source].lower()
-        early = point.n < FEW
+        early = point.n < charts.FEW
         cells[0].metric(
             f"{name} ({source})",
             f"{100 * point.low:.0f} to {100 * point.high:.0f} %" if early else f"{point.value:.1%}",
