@@ -3,14 +3,16 @@
 Must not load a model: guesses and reasons come from rows the worker wrote.
 """
 
+import json
 import time
+import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from datetime import UTC, datetime
 
 from annot.errors import BadInput
-from annot.records import Event, Kind, Lease, Project, Relation, Split, User
-from annot.settings import ProjectSettings
+from annot.records import Event, Kind, Label, Lease, Project, Relation, Split, User
+from annot.settings import GROUPS, ProjectSettings
 from annot.store import Store
 
 MOST_EVENTS = 500
@@ -45,6 +47,14 @@ class Synced:
     stale: list[int]
     progress: Progress
     ranking: Staleness | None
+    setup: int
+
+
+def setup_stamp(project: Project, labels: Sequence[Label]) -> int:
+    """Return a number that changes with what an annotator is shown besides texts: labels, guidelines, options."""
+    settings = ProjectSettings.parse(project.settings).as_dict()
+    shown = [project.name, project.guidelines, [settings[name] for name in GROUPS["The labelling page"]]]
+    return zlib.crc32(json.dumps([*shown, [astuple(label) for label in labels]]).encode())
 
 
 def check_size(events: int, hold: int) -> None:
@@ -86,7 +96,7 @@ def sync(store: Store, project: Project, user: User, tab: str, *, events: Sequen
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
     labelled = ranking.labels + ranking.behind if ranking else store.answers.labels(project.id)
     progress = Progress(store.answers.count_by(project.id, user.id, midnight), labelled, store.items.count(project.id, Split.POOL))
-    return Synced(saved, refused, leases, stale, progress, ranking)
+    return Synced(saved, refused, leases, stale, progress, ranking, setup_stamp(project, store.projects.labels(project.id)))
 
 
 def _allowed(

@@ -148,6 +148,7 @@ def sync(store: Store, request: Request, body: Any) -> Response:
             "stale": result.stale,
             "progress": asdict(result.progress),
             "ranking": asdict(result.ranking) if result.ranking else None,
+            "setup": result.setup,
         }
     )
 

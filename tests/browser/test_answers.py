@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 from playwright.sync_api import Page
@@ -362,3 +363,19 @@ def test_guidelines_are_shown_as_written_never_as_markup(app: App, open_page: Op
     assert dialog.locator("li strong").all_text_contents() == ["A or B."]
     assert dialog.locator("li").first.text_content() == "A or B. Then <img src=x onerror=alert(1)>"
     assert dialog.locator("img").count() == 0
+
+
+def test_an_open_page_tells_that_the_lead_has_changed_the_labels(app: App, open_page: OpenPage) -> None:
+    with app.store() as store:
+        project = ensure_sample(store, app.lead)
+    app.start("web")
+    page = open_page()
+    with app.store() as store:
+        labels = store.projects.labels(project.id)
+        projects.set_label_set(store, project, [replace(labels[0], title="Renamed"), *labels[1:], Label(0, "praise", "Praise")])
+    page.keyboard.press("1")
+    page.get_by_text("have changed").wait_for()
+    page.get_by_role("button", name="Reload").click()
+    page.get_by_role("button", name="Praise").wait_for()
+    assert page.get_by_role("button", name="Renamed").is_visible()
+    assert page.get_by_text("have changed").count() == 0

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from annot.loop import labelling
 from annot.records import Project, Split, User
 from annot.settings import ProjectSettings
 from annot.store import Store
@@ -34,6 +35,7 @@ def show(store: Store, user: User, project: Project) -> None:
                 for label in labels
             ],
             "guidelines": project.guidelines,
+            "setup": labelling.setup_stamp(project, labels),
             "options": _options(ProjectSettings.parse(project.settings)),
             "strings": locales.catalogue(language),
             "language": language,

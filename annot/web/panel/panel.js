@@ -5,7 +5,7 @@
 // sent by sync, whose reply comes in at receive().
 //
 // data, constant for a project (see annot/web/panel/__init__.py): {
-//   api: "/api/projects/3", account: 7, project: {id, name, exclusive}, guidelines, language, strings,
+//   api: "/api/projects/3", account: 7, project: {id, name, exclusive}, guidelines, setup, language, strings,
 //   labels: [{id, name, title, description, key, parent}],
 //   options: {suggestions: "off" | "on" | "after", likely_first, allow_not, allow_either, allow_inner, highlights: [{pattern, regex, color}]},
 // }
@@ -202,6 +202,8 @@ class Panel {
     this.held.receive(reply.items, underWay);
     this.desk.progress = reply.progress;
     this.desk.ranking = reply.ranking;
+    if (reply.setup !== this.data.setup && reply.setup !== this.toldOf) this.screen.sayChanged();
+    this.toldOf = reply.setup;
     const { onScreen } = this.view.card;
     if (onScreen && onScreen === this.desk.item) this.screen.describe();
     else this.screen.showNext();

@@ -119,6 +119,11 @@ export class Screen {
     else if (loud.includes(this.stateWas)) this.quiet();
   }
 
+  /** The lead has changed labels, guidelines or options since this page was drawn; answers still count, by the old ones. */
+  sayChanged() {
+    this.say(this.words.say("panel.changed"), this.words.say("panel.account.go"), () => location.reload());
+  }
+
   sayRefused(error, entry) {
     this.say(this.words.say("panel.refused", { error, text: entry ? entry.item.text.slice(0, 60) : "" }));
   }
