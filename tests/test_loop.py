@@ -533,6 +533,22 @@ def test_what_somebody_holds_or_chose_by_hand_releases_nothing(
     assert store.queue.released(project.id) == before
 
 
+def test_a_label_added_while_a_run_trains_fails_neither_run_nor_report(
+    home: Workspace, store: Store, project: Project, lead: User, gold: dict[str, str]
+) -> None:
+    project = projects.change_settings(store, project, {"run_steps": 2, "self_training": "none"})
+    label_some(store, project, lead, gold, 20)
+    Ranker(home, project.id).refresh(store)
+    labels = store.projects.labels(project.id)
+
+    def add(*step: object) -> None:
+        projects.set_label_set(store, project, [*labels, Label(0, f"new-{len(store.projects.labels(project.id))}", "New")])
+
+    assert training.perform_run(home, store, project, add).state in (RunState.PUBLISHED, RunState.REJECTED)
+    assert making.report_project(home, store, store.projects.get(project.id), add)
+    assert Ranker(home, project.id).refresh(store) is not None
+
+
 def test_a_project_without_texts_has_its_label_names_encoded_once(home: Workspace, store: Store, lead: User) -> None:
     empty = projects.create_project(store, "empty", lead)
     projects.set_label_set(store, empty, [Label(0, "a", "A name"), Label(0, "b", "Another name")])

@@ -27,6 +27,7 @@ class Draft:
 
     pool: Vectors
     answers: list[Answer]
+    label_ids: list[int]  # in the order of all columns
     labelled: Labelled
     held: list[tuple[int, Reason]]
     settings: ProjectSettings

@@ -14,7 +14,7 @@ from annot import __version__, encoders
 from annot.errors import BadInput
 from annot.loop.encoding import run_folder
 from annot.loop.report.record import Report, earlier
-from annot.records import Project
+from annot.records import Label, Project
 from annot.settings import ROOT, ProjectSettings, Workspace
 from annot.store import Store
 
@@ -44,10 +44,9 @@ def parts_of(workspace: Workspace, store: Store, project: Project) -> list[Part]
     run = stored.model or None
     base = ProjectSettings.parse(project.settings).encoder
     encoder = encoders.identify(base if run is None else str(run_folder(workspace, run)))
-    labels = [
-        {"name": label.name, "title": label.title, "description": label.description, "parent": label.parent, "id": label.id}
-        for label in store.projects.labels(project.id)
-    ]
+    # In the order of the head's columns: what was added since the report it knows nothing of.
+    known = {label.id: label for label in store.projects.labels(project.id)}
+    labels = [asdict(known.get(row.label) or Label(row.label, row.name, row.name)) for row in report.per_label]
     card = {
         "made_by": f"Annot {__version__}",
         "made_at": datetime.fromtimestamp(report.at, UTC).isoformat(timespec="seconds"),

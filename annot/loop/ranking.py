@@ -23,7 +23,7 @@ from annot.loop.encoding import model_number, serving_encoder
 from annot.loop.item_vectors import Vectors
 from annot.loop.targets import pool_labels, settle
 from annot.loop.texts import Texts
-from annot.records import Check, Label, Project, QueueRow, Ranking, Reason, Split
+from annot.records import Check, Project, QueueRow, Ranking, Reason, Split
 from annot.selectors.coldstart import zero_shot
 from annot.settings import ProjectSettings, Workspace
 from annot.store import Store
@@ -97,7 +97,7 @@ class Ranker:
             self._head, selector = learned.head, settings.selector
             situation = replace(situation, proba=learned.proba)
         picked, asked = draft.pick(situation, selector)
-        guess = Guesser(store.projects.labels(project.id), situation.proba)
+        guess = Guesser(draft.label_ids, situation.proba)
         rows = [
             QueueRow(int(draft.pool.ids[place]), reason, value, chance, guess.at(place))
             for place, reason, value, chance in draft.with_audit(picked)
@@ -141,14 +141,16 @@ def _begin(store: Store, project: Project, pool: Vectors, settings: ProjectSetti
     answers = list(store.answers.current(project.id))
     held = store.queue.held(project.id, time.time())
     released = store.queue.released(project.id)
-    labelled = settle(answers, store.projects.labels(project.id), project.exclusive, released)
+    labels = store.projects.labels(project.id)
+    labelled = settle(answers, labels, project.exclusive, released)
     rng = np.random.default_rng([settings.seed, last_event])
     taken = np.unique(np.array([*(answer.item for answer in pool_labels(answers)), *(item for item, _ in held)], np.int64))
     whole = len(pool.ids)
     left = whole - int((pool.places(taken) >= 0).sum())
     if settings.rank_at_most:
         pool = pool.part(settings.rank_at_most, np.array([answer.item for answer in answers], np.int64), rng)
-    return Draft(pool, answers, labelled, held, settings, rng, len(released), left, len(pool.ids) / max(1, whole))
+    ids = [label.id for label in labels]
+    return Draft(pool, answers, ids, labelled, held, settings, rng, len(released), left, len(pool.ids) / max(1, whole))
 
 
 def check_is_due(check: Check | None, method: str, spent: int, model: int) -> bool:
@@ -165,8 +167,9 @@ def check_is_due(check: Check | None, method: str, spent: int, model: int) -> bo
 class Guesser:
     """The model's most likely labels of an item, for the panel."""
 
-    def __init__(self, labels: Sequence[Label], proba: NDArray[np.float32] | None) -> None:
-        self._ids = [label.id for label in labels]
+    def __init__(self, ids: Sequence[int], proba: NDArray[np.float32] | None) -> None:
+        """``ids`` are those of the labels in the order of the columns of ``proba``."""
+        self._ids = ids
         self._proba = proba
 
     def at(self, place: int) -> tuple[tuple[int, float], ...]:

@@ -28,7 +28,7 @@ from annot.loop import learning, rounds
 from annot.loop.encoding import Progress, encode_project, run_folder, serving_encoder
 from annot.loop.learning import predict
 from annot.loop.targets import Labelled, parents_of, pool_labels, settle
-from annot.records import Check, Project, Run, RunState, Split
+from annot.records import Check, Label, Project, Run, RunState, Split
 from annot.settings import ProjectSettings, Workspace
 from annot.store import Store
 
@@ -57,8 +57,8 @@ def fail_unfinished(store: Store) -> None:
 
 def perform_run(workspace: Workspace, store: Store, project: Project, tell: Progress) -> Run:
     """Train, judge and, if not worse, publish. Returns the closed run; an exception leaves it failed and the old encoder serving."""
-    labels = store.projects.labels(project.id)
     answers = list(store.answers.current(project.id))
+    labels = store.projects.labels(project.id)  # after the answers, whose labels are all among them then
     spent = len(pool_labels(answers))
     labelled = settle(answers, labels, project.exclusive, store.queue.released(project.id))
     run = store.runs.start(project.id, spent, time.time())
@@ -66,7 +66,7 @@ def perform_run(workspace: Workspace, store: Store, project: Project, tell: Prog
     try:
         texts = dict(zip(labelled.items.tolist(), store.items.texts(labelled.items.tolist()), strict=True))
         with compute.executor(on_wait=lambda: tell(0, 0, "Fine-tuning on the cluster")) as executor:
-            trial = Trial(workspace, store, project, labelled, texts, run, tell, executor)
+            trial = Trial(workspace, store, project, labels, labelled, texts, run, tell, executor)
             check = trial.check_self_training()
             method = check.method if check is not None and check.helps else "none"
             ((_, candidate, pseudo),) = trial.fine_tune([trial.material(method, labelled.train)], [run_folder(workspace, run.id)])
@@ -120,6 +120,7 @@ class Trial:
     workspace: Workspace
     store: Store
     project: Project
+    labels: list[Label]  # as they were when the run began: a lead may add one meanwhile
     labelled: Labelled
     texts: dict[int, str]
     run: Run
@@ -147,7 +148,7 @@ class Trial:
         texts = [self.texts[item] for item in self.labelled.items[rows].tolist()]
         pool = [] if method == "none" else self._unlabelled()
         base = encoders.identify(self.settings.encoder)
-        targets, parents = self.labelled.targets[rows], parents_of(self.store.projects.labels(self.project.id))
+        targets, parents = self.labelled.targets[rows], parents_of(self.labels)
         return rounds.Material(base, self.recipe(share), texts, targets, pool, parents, self.project.exclusive, method)
 
     def _unlabelled(self) -> list[str]:
@@ -239,7 +240,7 @@ class Trial:
             "training_labels": int(self.labelled.train.sum()),
             "labels_per_class": dict(
                 zip(
-                    (label.name for label in self.store.projects.labels(self.project.id)),
+                    (label.name for label in self.labels),
                     self.labelled.targets[self.labelled.train].sum(axis=0).astype(int).tolist(),
                     strict=True,
                 )

@@ -49,6 +49,7 @@ class Look:
     project: Project
     settings: ProjectSettings
     answers: list[Answer]
+    labels: list[tuple[int, str]]  # id and title, in the order of all columns
     draft: Draft
     test: Vectors
     plain: Vectors
@@ -60,14 +61,15 @@ class Look:
     def at(cls, workspace: Workspace, store: Store, project: Project) -> "Look | None":
         settings = ProjectSettings.parse(project.settings)
         answers = list(store.answers.current(project.id))
-        labelled = settle(answers, store.projects.labels(project.id), project.exclusive, store.queue.released(project.id))
+        labels = store.projects.labels(project.id)
+        labelled = settle(answers, labels, project.exclusive, store.queue.released(project.id))
         serving, plain = serving_encoder(workspace, project), encoders.identify(settings.encoder)
         rng = np.random.default_rng(settings.seed)
         items = {split: list(store.items.hashes(project.id, split)) for split in Split}
         pool, test = (_vectors(workspace, serving, items[split]) for split in (Split.POOL, Split.TEST))
         answered = np.array([answer.item for answer in answers], np.int64)
         part = pool.part(PART, answered, rng)
-        draft = Draft(part, answers, labelled, [], settings, rng, released=0, left=0)
+        draft = Draft(part, answers, [label.id for label in labels], labelled, [], settings, rng, released=0, left=0)
         model = model_number(store, project)
         method = learning.method_of(settings.self_training, project.exclusive)
         used = method if learning.uses(store.runs.newest_check(project.id, run=model > 0), method) else "none"
@@ -75,11 +77,8 @@ class Look:
         if learned is None:
             return None
         as_text = part if plain == serving else _vectors(workspace, plain, items[Split.POOL]).part(PART, answered, rng)
-        return cls(store, project, settings, answers, draft, test, as_text, learned, model, len(pool.ids))
-
-    @cached_property
-    def labels(self) -> list[tuple[int, str]]:
-        return [(label.id, label.title) for label in self.store.projects.labels(self.project.id)]
+        named = [(label.id, label.title) for label in labels]
+        return cls(store, project, settings, answers, named, draft, test, as_text, learned, model, len(pool.ids))
 
     @cached_property
     def names(self) -> list[str]:
