@@ -114,7 +114,8 @@ def _quality(report: Report) -> dict[str, object] | None:
         return None
     newest = report.curve[-1]
     found = asdict(newest)
-    return {"metric": report.metric, "source": report.source, **{name: found[name] for name in ("value", "low", "high", "n")}}
+    of = "the test split" if report.source == "test" else "the whole pool, whose labelled texts count as right; new texts may be harder"
+    return {"metric": report.metric, "source": report.source, "of": of, **{name: found[name] for name in ("value", "low", "high", "n")}}
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -50,7 +50,8 @@ def stamp_of(store: Store, project: Project) -> str:
     """Return what a report must be made anew for when it changes."""
     chosen = ProjectSettings.parse(project.settings)
     labels = [(label.id, label.title) for label in store.projects.labels(project.id)]
-    return json.dumps([chosen.target, chosen.target_metric, chosen.min_gain, labels])
+    test = store.items.newest_id(project.id, Split.TEST)
+    return json.dumps([chosen.target, chosen.target_metric, chosen.min_gain, labels, test])
 
 
 def report_project(workspace: Workspace, store: Store, project: Project, tell: Progress) -> bool:

@@ -19,6 +19,8 @@ LOOKS = {
     Kind.STOP: (st.success, ":material/check_circle:"),
     Kind.OUT_OF_REACH: (st.warning, ":material/block:"),
 }
+# Where people have labelled more of the pool than this share, the pool's figure is notably better than the model's on new texts.
+NOTABLE_SHARE = 0.1
 SAYS = {Says.GO_ON: "go on", Says.STOP: "stop", Says.UNSURE: "cannot tell"}
 VOICES = {
     "kappa": "Kappa of successive models",
@@ -66,6 +68,8 @@ def show_headline(facts: status.Facts) -> None:
         )
         told = f"{point.value:.1%} on {point.n} items, too few to say it closer" if early else ""
         cells[0].caption(told or f"{point.low:.1%} to {point.high:.1%}, {point.n:,} items")
+        if point.source == "audit" and facts.spent > NOTABLE_SHARE * facts.pool:
+            cells[0].caption("Of the whole pool, whose labelled texts count as right: expect less on new texts.")
         other = facts.latest(metric, "audit") if point.source == "test" else None
         if other is not None:
             cells[0].caption(f"audit items: {other.value:.1%} ({other.low:.1%} to {other.high:.1%}, {other.n:,})")
