@@ -3,6 +3,8 @@
 PYTHON ?= python3.11
 PORT ?= 8501
 BIN := .venv/bin
+# By file, as the tests of one share its fixtures, and in their order, in which the long ones come first.
+APART := -n 2 --dist loadfile --no-loadscope-reorder
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: demo setup setup-dev test test-fast lint screenshots clean
@@ -29,10 +31,10 @@ setup-dev: .venv/.setup-dev
 
 test: setup-dev lint
 	@sh tests/browser/ensure_chromium.sh
-	$(BIN)/python -m pytest -q -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -q $(APART)
 
 test-fast: setup-dev
-	$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "not slow and not browser"
+	$(BIN)/python -m pytest -q $(APART) -m "not slow and not browser"
 
 lint: setup-dev
 	$(BIN)/ruff check --no-cache .

@@ -17,14 +17,6 @@ from annot.vectors import content_hash
 DATASETS = Path(__file__).resolve().parents[2] / "shared" / "datasets"
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks at the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file's tests in one process, as they share its fixtures; browser tests are alone but for those of one module's app."""
-    for item in items:
-        if "browser" not in item.path.parts or item.path.stem == "test_lead":
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
-
-
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     monkeypatch.setenv("ANNOT_HOME", str(tmp_path / "home"))

@@ -90,7 +90,7 @@ def test_presses_while_the_connection_is_cut_arrive_once_it_is_back(app: App, pr
     press(page, 5, 60)
     page.wait_for_selector("[data-state='offline']", timeout=20_000)
     page.context.set_offline(False)
-    page.unroute(SYNC)
+    page.unroute_all(behavior="wait")  # a reply under way is still to be lost
     all_saved(page)
     press(page, 4, 60)
     all_saved(page)

@@ -62,9 +62,7 @@ class Led:
 @pytest.fixture(scope="module")
 def led(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Led]:
     folder = dataset("trec6")
-    rows = [
-        (f"{text} {TAG} {BOLD}" if n % 3 else text, NAMES.get(label, label)) for n, (text, label) in enumerate(rows_of(folder, TEXTS))
-    ]
+    rows = [(f"{text} {TAG} {BOLD}" if n % 3 else text, NAMES.get(label, label)) for n, (text, label) in enumerate(rows_of(folder, TEXTS))]
     home = Workspace(tmp_path_factory.mktemp("lead"))
     with Store(home.database) as store:
         lead, password = accounts.add_account(store, "lead", Role.LEAD)
