@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +67,46 @@ def test_the_exported_model_predicts_elsewhere_what_it_predicts_here(home: Works
 def test_there_is_no_model_before_the_first_report(home: Workspace, store: Store, small: Small) -> None:
     with pytest.raises(BadInput, match="no model yet"):
         handing_over.parts_of(home, store, small.project)
+
+
+def test_a_head_is_not_handed_over_with_another_encoder_than_it_was_fitted_on(
+    home: Workspace, store: Store, judged: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = encoders.identify
+    monkeypatch.setattr(handing_over.encoders, "identify", lambda name: replace(real(name), key="another"))
+    with pytest.raises(BadInput, match="rests on another encoder"):
+        handing_over.parts_of(home, store, judged.project)
+
+
+def test_a_report_of_a_version_that_kept_no_encoder_is_refused_in_words(home: Workspace, store: Store, judged: Small) -> None:
+    head, kept = io.BytesIO(), np.load(io.BytesIO(store.reports.head(judged.project.id)))
+    np.savez(head, **{name: kept[name] for name in kept.files if name != "encoder"})
+    newest = store.reports.newest(judged.project.id)
+    assert newest is not None
+    store.reports.replace(judged.project.id, replace(newest, head=head.getvalue()))
+    with pytest.raises(BadInput, match="rests on another encoder"):
+        handing_over.parts_of(home, store, judged.project)
+
+
+@pytest.mark.parametrize("name", ["model", "model.zip"])
+def test_after_a_fault_nothing_is_left_of_a_model(home: Workspace, store: Store, judged: Small, tmp_path: Path, name: str) -> None:
+    parts = [*handing_over.parts_of(home, store, judged.project), handing_over.Part("encoder/gone", tmp_path / "gone")]
+    with pytest.raises(BadInput, match="cannot be written"):
+        handing_over.save(parts, tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir() if path.name != "home"] == []
+
+
+def test_the_card_tells_no_quality_of_another_model(home: Workspace, store: Store, judged: Small) -> None:
+    newest, head = store.reports.newest(judged.project.id), store.reports.head(judged.project.id)
+    assert newest is not None
+    facts = json.loads(newest.facts)
+    point = {"labels": 20, "hours": 0.1, "value": 0.5, "low": 0.4, "high": 0.6, "n": 30, "model": 0}
+    for model, known in ((0, True), (7, False)):
+        facts["curve"] = [point | {"model": model}]
+        store.reports.replace(judged.project.id, replace(newest, facts=json.dumps(facts), head=head))
+        parts = {part.name: part.content for part in handing_over.parts_of(home, store, judged.project)}
+        assert isinstance(card := parts["card.json"], bytes)
+        assert (json.loads(card)["quality"] is not None) is known
 
 
 def test_nothing_is_written_over(home: Workspace, store: Store, judged: Small, tmp_path: Path) -> None:

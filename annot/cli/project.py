@@ -119,7 +119,8 @@ def export_model(home: Workspace, arguments: argparse.Namespace) -> None:
     with opened(home) as store:
         parts = handing_over.parts_of(home, store, store.projects.find(arguments.project))
     handing_over.save(parts, arguments.out)
-    print(f'The model is in {arguments.out}. Try it: python {arguments.out / "predict.py"} "a text"')
+    hint = f' Try it: python {arguments.out / "predict.py"} "a text"' if arguments.out.is_dir() else " Unpack it and run its predict.py."
+    print(f"The model is in {arguments.out}.{hint}")
 
 
 def set_(home: Workspace, arguments: argparse.Namespace) -> None:

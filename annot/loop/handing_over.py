@@ -2,7 +2,9 @@
 script that predicts. It is the model whose quality the report tells, so nothing is fitted here. Must not load torch.
 """
 
+import io
 import json
+import os
 import shutil
 import zipfile
 from collections.abc import Iterator
@@ -10,7 +12,9 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from annot import __version__, encoders
+import numpy as np
+
+from annot import __version__, encoders, formats
 from annot.errors import BadInput
 from annot.loop.encoding import run_folder
 from annot.loop.report.record import Report, earlier
@@ -32,10 +36,10 @@ class Part:
 
 
 def parts_of(workspace: Workspace, store: Store, project: Project) -> list[Part]:
-    """Return the files of the project's model. Raises BadInput while there is none."""
-    stored = store.reports.newest(project.id)
+    """Return the files of the project's model. Raises BadInput while there is none, or where the encoder was changed since."""
+    with store.snapshot():
+        stored, head = store.reports.newest(project.id), store.reports.head(project.id)
     report, _ = earlier(stored)
-    head = store.reports.head(project.id)
     if stored is None or report is None or not head:
         raise BadInput(
             f"Project {project.name!r} has no model yet. The worker makes one with the first report, once labels of two classes exist "
@@ -44,6 +48,12 @@ def parts_of(workspace: Workspace, store: Store, project: Project) -> list[Part]
     run = stored.model or None
     base = ProjectSettings.parse(project.settings).encoder
     encoder = encoders.identify(base if run is None else str(run_folder(workspace, run)))
+    with np.load(io.BytesIO(head)) as arrays:
+        if str(arrays.get("encoder", "")) != encoder.key:
+            raise BadInput(
+                f"The newest report of project {project.name!r} rests on another encoder than is set now, so its head would not fit. "
+                "The worker makes a new one once all texts are encoded: try again then."
+            )
     # In the order of the head's columns: what was added since the report it knows nothing of.
     known = {label.id: label for label in store.projects.labels(project.id)}
     labels = [asdict(known.get(row.label) or Label(row.label, row.name, row.name)) for row in report.per_label]
@@ -74,7 +84,7 @@ def parts_of(workspace: Workspace, store: Store, project: Project) -> list[Part]
 
 
 def save(parts: list[Part], target: Path) -> None:
-    """Write the model as a folder, or as a zip file where the name ends so.
+    """Write the model as a folder, or as a zip file where the name ends so; after a fault there is nothing of it.
 
     Raises BadInput where there is something already, or it cannot be written.
     """
@@ -90,17 +100,25 @@ def save(parts: list[Part], target: Path) -> None:
 
 
 def _save_folder(parts: list[Part], folder: Path) -> None:
-    for part in parts:
-        target = folder / part.name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if isinstance(part.content, bytes):
-            target.write_bytes(part.content)
-        else:
-            shutil.copyfile(part.content, target)
+    folder = folder.resolve()
+    fresh = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    try:
+        for part in parts:
+            target = fresh / part.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if isinstance(part.content, bytes):
+                target.write_bytes(part.content)
+            else:
+                shutil.copyfile(part.content, target)
+        folder.mkdir(parents=True, exist_ok=True)
+        for made in fresh.iterdir():
+            made.replace(folder / made.name)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
 
 
 def _save_zip(parts: list[Part], file: Path) -> None:
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as out:  # weights hardly get smaller
+    with formats.replacing(file) as bare, zipfile.ZipFile(bare, "w", zipfile.ZIP_STORED) as out:  # weights hardly get smaller
         for part in parts:
             if isinstance(part.content, bytes):
                 out.writestr(part.name, part.content)
@@ -109,10 +127,10 @@ def _save_zip(parts: list[Part], file: Path) -> None:
 
 
 def _quality(report: Report) -> dict[str, object] | None:
-    """Return the newest measured point, by the labels the model did not choose; None before there are any."""
-    if not report.curve:
+    """Return the newest measured point, by the labels the model did not choose; None before this model has one."""
+    newest = report.curve[-1] if report.curve else None
+    if newest is None or newest.model != report.model:
         return None
-    newest = report.curve[-1]
     found = asdict(newest)
     of = "the test split" if report.source == "test" else "the whole pool, whose labelled texts count as right; new texts may be harder"
     return {"metric": report.metric, "source": report.source, "of": of, **{name: found[name] for name in ("value", "low", "high", "n")}}

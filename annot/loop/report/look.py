@@ -43,7 +43,10 @@ class Judged:
 
 @dataclass(frozen=True)
 class Look:
-    """A project as it is now, with the head its ranking rests on, fitted anew. ``plain`` are the pool's vectors by the plain encoder."""
+    """A project as it is now, with the head its ranking rests on, fitted anew, and the key of the encoder the head reads.
+
+    ``plain`` are the pool's vectors by the plain encoder.
+    """
 
     store: Store
     project: Project
@@ -54,6 +57,7 @@ class Look:
     test: Vectors
     plain: Vectors
     learned: learning.Learned
+    encoder: str
     model: int
     whole: int
 
@@ -78,7 +82,7 @@ class Look:
             return None
         as_text = part if plain == serving else _vectors(workspace, plain, items[Split.POOL]).part(PART, answered, rng)
         named = [(label.id, label.title) for label in labels]
-        return cls(store, project, settings, answers, named, draft, test, as_text, learned, model, len(pool.ids))
+        return cls(store, project, settings, answers, named, draft, test, as_text, learned, serving.key, model, len(pool.ids))
 
     @cached_property
     def names(self) -> list[str]:

@@ -51,7 +51,7 @@ def stamp_of(store: Store, project: Project) -> str:
     chosen = ProjectSettings.parse(project.settings)
     labels = [(label.id, label.title) for label in store.projects.labels(project.id)]
     test = store.items.newest_id(project.id, Split.TEST)
-    return json.dumps([chosen.target, chosen.target_metric, chosen.min_gain, labels, test])
+    return json.dumps([chosen.encoder, chosen.target, chosen.target_metric, chosen.min_gain, labels, test])
 
 
 def report_project(workspace: Workspace, store: Store, project: Project, tell: Progress) -> bool:
@@ -68,7 +68,7 @@ def report_project(workspace: Workspace, store: Store, project: Project, tell: P
     tell(2, 3, "Looking ahead")
     report = replace(assemble(look, before, memory, beside), seconds=round(time.perf_counter() - started, 2))
     head = io.BytesIO()
-    np.savez(head, **look.learned.head.to_arrays())
+    np.savez(head, encoder=np.array(look.encoder), **look.learned.head.to_arrays())
     facts, remembered = frozen.freeze(report), frozen.freeze(memory)
     store.reports.replace(project.id, Stored(report.labels, project.published_run or 0, report.at, facts, remembered, head.getvalue()))
     tell(3, 3, "The report is made")
