@@ -71,6 +71,8 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Project:
+    """``put_away``: nobody sees it or answers in it, and nothing works on it, until a lead brings it back. Nothing of it is deleted."""
+
     id: int
     name: str
     exclusive: bool
@@ -78,6 +80,7 @@ class Project:
     settings: dict[str, Any]
     published_run: int | None
     created_at: float
+    put_away: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,6 +114,8 @@ class Worker:
             return False
         did = self._tend_child(store)
         for project in store.projects.all():
+            if project.put_away:
+                continue
             try:
                 did = self._tend_project(store, project) or did
             except AnnotError as fault:

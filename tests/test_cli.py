@@ -131,6 +131,19 @@ def test_accounts_are_added_listed_and_made_members(home: Workspace, capsys: pyt
     assert (code, "the only lead" in err) == (1, True)
 
 
+def test_a_project_is_renamed_put_away_and_brought_back(home: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    run(capsys, "init", "--sample")
+    assert "It is called Support now." in run(capsys, "project", "rename", "Larkfield support", "Support")[1]
+    assert run(capsys, "project")[1] == "Support\t689 texts\t0 labels\n"
+    assert "out of sight" in run(capsys, "project", "put-away", "support")[1]
+    assert run(capsys, "project", "list")[1] == "Support\t689 texts\t0 labels\tput away\n"
+    assert run(capsys, "export", "--project", "Support")[0] == 0
+    assert "lead\tlead\t\n" in run(capsys, "user")[1]
+    assert "Support is back." in run(capsys, "project", "bring-back", "Support")[1]
+    code, _, err = run(capsys, "project", "put-away", "none")
+    assert (code, "There is no project named 'none'. Known: Support." in err) == (1, True)
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [

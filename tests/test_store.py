@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from annot.errors import BadInput, Busy, WorkspaceError
-from annot.loop import labelling, projects
+from annot.errors import BadInput, Busy, NotAllowed, WorkspaceError
+from annot.loop import accounts, labelling, projects
 from annot.records import Estimate, Event, Kind, Label, QueueRow, Ranking, Reason, Relation, Role, Split
 from annot.settings import Workspace
 from annot.store import Store, items
@@ -364,6 +364,7 @@ def test_a_workspace_of_schema_3_has_its_labels_counted_and_a_killed_import_take
         "CREATE TRIGGER items_fts_delete AFTER DELETE ON items BEGIN SELECT 1; END",
         "ALTER TABLE projects DROP COLUMN imported_to",
         "ALTER TABLE leases DROP COLUMN selector",
+        "ALTER TABLE projects DROP COLUMN put_away_at",
         "DROP TABLE released",
         "DROP TABLE reports",
         "CREATE INDEX items_importing ON items(import_id) WHERE split = 'importing'",
@@ -492,6 +493,37 @@ def test_projects_take_turns_so_that_a_large_one_does_not_stop_the_others(store:
     assert second is not None
     assert [(job.project, job.kind) for job in (first, second)] == [(small.project.id, "encode"), (other.id, "encode")]
     assert (store.jobs.ahead(small.project.id), store.jobs.ahead(other.id)) == ("encode", "encode")
+
+
+def test_a_project_that_was_put_away_is_out_of_sight_at_rest_and_comes_back_as_it_was(store: Store, small: Small) -> None:
+    (lease,), before = (
+        store.queue.hold(small.project.id, small.lead.id, "t", [], want=1, seconds=60.0, overlap=1, now=1.0)[0],
+        small.project,
+    )
+    event = Event("uid-away", Kind.LABEL, lease.item, (small.labels[0].id,), lease=lease.id)
+    store.jobs.ask(small.project.id, "encode", 0.0)
+    away = projects.put_away(store, small.project)
+    assert (away.put_away, store.projects.find("small")) == (True, away)
+    assert store.projects.of_member(small.lead.id) == []
+    assert store.projects.of_member(small.lead.id, put_away=True) == [(away, Role.LEAD)]
+    assert store.jobs.take(2.0) is None
+    with pytest.raises(NotAllowed, match="small was put away by a lead"):
+        accounts.require(store, small.lead, small.project.id)
+    with pytest.raises(BadInput, match="'Small', which was put away"):
+        projects.create_project(store, "Small", small.lead)
+    assert projects.bring_back(store, away) == before
+    assert accounts.require(store, small.lead, small.project.id) == before
+    assert labelling.sync(store, before, small.lead, "t", events=[event], hold=[], want=0).saved == ["uid-away"]
+    assert store.jobs.take(3.0) is not None
+
+
+@pytest.mark.parametrize(("name", "why"), [("Other", "already a project"), (" ", "1 to 120"), ("a\nb", "visible"), ("x" * 121, "1 to 120")])
+def test_a_name_that_cannot_be_is_refused_and_the_old_one_stays(store: Store, small: Small, name: str, why: str) -> None:
+    projects.create_project(store, "other", small.lead)
+    with pytest.raises(BadInput, match=why):
+        projects.rename(store, small.project, name)
+    assert store.projects.get(small.project.id).name == "small"
+    assert projects.rename(store, small.project, " SMALL ").name == "SMALL"
 
 
 def test_one_open_job_of_a_kind(store: Store, small: Small) -> None:

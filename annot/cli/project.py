@@ -38,6 +38,8 @@ def add_commands(command: Command) -> None:
     one.add_argument("--project", required=True)
     one.add_argument("--out", type=Path, metavar="FOLDER", required=True, help="a new folder, or a file that ends in .zip")
 
+    _add_actions(command("project", project_list, "List, rename, put away or bring back projects (without a subcommand: list)."))
+
     one = command("set", set_, "Change settings of a project, as NAME=VALUE; without any, print them.")
     one.add_argument("--project", required=True)
     one.add_argument("settings", nargs="*", metavar="NAME=VALUE")
@@ -46,6 +48,21 @@ def add_commands(command: Command) -> None:
     one.add_argument("--project", required=True)
     one.add_argument("--json", action="store_true")
     one.add_argument("--report", type=Path, metavar="FILE", help="write the report (.html) or the budget curve (.csv, .png) to a file")
+
+
+def _add_actions(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(metavar="ACTION")
+    actions.add_parser("list", help="list the projects with their number of texts and labels").set_defaults(work=project_list)
+    one = actions.add_parser("rename", help="give a project another name")
+    one.add_argument("name")
+    one.add_argument("new_name")
+    one.set_defaults(work=project_rename)
+    one = actions.add_parser("put-away", help="take a project out of sight; nothing of it is deleted, and it can still be exported")
+    one.add_argument("name")
+    one.set_defaults(work=project_put_away)
+    one = actions.add_parser("bring-back", help="undo put-away")
+    one.add_argument("name")
+    one.set_defaults(work=project_bring_back)
 
 
 def import_(home: Workspace, arguments: argparse.Namespace) -> int:
@@ -121,6 +138,31 @@ def export_model(home: Workspace, arguments: argparse.Namespace) -> None:
     handing_over.save(parts, arguments.out)
     hint = f' Try it: python {arguments.out / "predict.py"} "a text"' if arguments.out.is_dir() else " Unpack it and run its predict.py."
     print(f"The model is in {arguments.out}.{hint}")
+
+
+def project_list(home: Workspace, arguments: argparse.Namespace) -> None:
+    with opened(home) as store:
+        for project in store.projects.all():
+            texts, given = store.items.count(project.id, Split.POOL), store.answers.labels(project.id)
+            print(*[project.name, f"{texts:,} texts", f"{given:,} labels", *["put away"] * project.put_away], sep="\t")
+
+
+def project_rename(home: Workspace, arguments: argparse.Namespace) -> None:
+    with opened(home) as store:
+        found = projects.rename(store, store.projects.find(arguments.name), arguments.new_name)
+        print(f"It is called {found.name} now.")
+
+
+def project_put_away(home: Workspace, arguments: argparse.Namespace) -> None:
+    with opened(home) as store:
+        found = projects.put_away(store, store.projects.find(arguments.name))
+        print(f"{found.name} is out of sight. `python -m annot project bring-back` undoes that.")
+
+
+def project_bring_back(home: Workspace, arguments: argparse.Namespace) -> None:
+    with opened(home) as store:
+        found = projects.bring_back(store, store.projects.find(arguments.name))
+        print(f"{found.name} is back.")
 
 
 def set_(home: Workspace, arguments: argparse.Namespace) -> None:

@@ -94,7 +94,10 @@ def require(store: Store, user: User, project: int, *, lead: bool = False) -> Pr
         raise NotAllowed("This project does not exist or you are not a member of it.")
     if lead and role is not Role.LEAD:
         raise NotAllowed("Only a lead of this project may do this.")
-    return store.projects.get(project)
+    found = store.projects.get(project)
+    if found.put_away:
+        raise NotAllowed(f"{found.name} was put away by a lead, who can bring it back. Nothing in it is lost.")
+    return found
 
 
 def _digest(token: str) -> bytes:

@@ -23,12 +23,30 @@ RESERVED_KEYS = "?/fgluxs+-0"
 
 def create_project(store: Store, name: str, lead: User, *, exclusive: bool = True) -> Project:
     """Make an empty project with ``lead`` as its lead. Raises BadInput on an empty, overlong or taken name."""
-    name = name.strip()
-    if not name or len(name) > LONGEST_NAME:
-        raise BadInput(f"A project name has 1 to {LONGEST_NAME} characters.")
-    project = store.projects.add(name, exclusive, time.time())
+    project = store.projects.add(_checked(name), exclusive, time.time())
     store.projects.set_member(project.id, lead.id, Role.LEAD)
     return project
+
+
+def rename(store: Store, project: Project, name: str) -> Project:
+    """Raises BadInput on an empty, overlong or taken name."""
+    return store.projects.rename(project.id, _checked(name))
+
+
+def _checked(name: str) -> str:
+    name = name.strip()
+    if not name or len(name) > LONGEST_NAME or not name.isprintable():
+        raise BadInput(f"A project name has 1 to {LONGEST_NAME} visible characters.")
+    return name
+
+
+def put_away(store: Store, project: Project) -> Project:
+    """Take a project out of everybody's sight and let nothing work on it. What it holds stays, and can still be exported by command."""
+    return store.projects.put_away(project.id, time.time())
+
+
+def bring_back(store: Store, project: Project) -> Project:
+    return store.projects.put_away(project.id, None)
 
 
 def set_label_set(store: Store, project: Project, labels: Sequence[Label]) -> list[Label]:

@@ -37,8 +37,8 @@ class Jobs:
         """Claim the oldest waiting job of the project whose turn it is: the one that had a job longest ago."""
         row = self._db.row(
             "UPDATE jobs SET state = 'running', attempts = attempts + 1, heartbeat_at = ? WHERE id = "
-            "(SELECT j.id FROM jobs j WHERE j.state = 'queued' ORDER BY (SELECT coalesce(max(d.heartbeat_at), 0) FROM jobs d "
-            "WHERE d.project_id = j.project_id), j.id LIMIT 1) RETURNING *",
+            "(SELECT j.id FROM jobs j JOIN projects p ON p.id = j.project_id WHERE j.state = 'queued' AND p.put_away_at IS NULL "
+            "ORDER BY (SELECT coalesce(max(d.heartbeat_at), 0) FROM jobs d WHERE d.project_id = j.project_id), j.id LIMIT 1) RETURNING *",
             (now,),
         )
         return _job(row) if row else None

@@ -11,7 +11,7 @@ from sqlite_utils.migrations import Migrations
 
 migrations = Migrations("annot")
 # A workspace of a lower number is migrated when it is opened.
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 
 FIRST_SCHEMA = """
 CREATE TABLE users (
@@ -274,3 +274,9 @@ def m007_standing_answers_counted(db: Database) -> None:
 @migrations()
 def m008_where_a_label_came_from_and_the_model_that_leaves(db: Database) -> None:
     _each_statement(db, "ALTER TABLE leases ADD COLUMN selector TEXT;\nALTER TABLE reports ADD COLUMN head BLOB;\n")
+
+
+@migrations()
+def m009_projects_are_put_away(db: Database) -> None:
+    # Not deleted: ids would be given again, and an outbox that still holds answers would send them to another project's texts.
+    db.conn.execute("ALTER TABLE projects ADD COLUMN put_away_at REAL")

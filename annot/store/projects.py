@@ -17,8 +17,7 @@ class Projects:
     def add(self, name: str, exclusive: bool, now: float) -> Project:
         """Create an empty project. Raises BadInput when the name is taken."""
         with self._db.immediate():
-            if self._db.row("SELECT 1 FROM projects WHERE name = ?", (name,)):
-                raise BadInput(f"There is already a project named {name!r}.")
+            self._must_be_free(name)
             made = self._db.insert("projects", name=name, exclusive=int(exclusive), created_at=now)
         return self.get(made)
 
@@ -40,10 +39,11 @@ class Projects:
     def all(self) -> list[Project]:
         return [_project(row) for row in self._db.rows("SELECT * FROM projects ORDER BY id")]
 
-    def of_member(self, user: int) -> list[tuple[Project, Role]]:
+    def of_member(self, user: int, *, put_away: bool = False) -> list[tuple[Project, Role]]:
         rows = self._db.rows(
-            "SELECT p.*, m.role AS role FROM projects p JOIN memberships m ON m.project_id = p.id WHERE m.user_id = ? ORDER BY p.id",
-            (user,),
+            "SELECT p.*, m.role AS role FROM projects p JOIN memberships m ON m.project_id = p.id "
+            "WHERE m.user_id = ? AND (p.put_away_at IS NOT NULL) = ? ORDER BY p.id",
+            (user, put_away),
         )
         return [(_project(row), Role(row["role"])) for row in rows]
 
@@ -75,6 +75,18 @@ class Projects:
                 self._db.execute("UPDATE projects SET settings = ? WHERE id = ?", (json.dumps(settings), project))
         return self.get(project)
 
+    def rename(self, project: int, name: str) -> Project:
+        """Raises BadInput when the name is another project's."""
+        with self._db.immediate():
+            self._must_be_free(name, project)
+            self._db.execute("UPDATE projects SET name = ? WHERE id = ?", (name, project))
+        return self.get(project)
+
+    def put_away(self, project: int, at: float | None) -> Project:
+        """Take a project out of sight; with ``at`` None bring it back."""
+        self._db.execute("UPDATE projects SET put_away_at = ? WHERE id = ?", (at, project))
+        return self.get(project)
+
     def labels(self, project: int) -> list[Label]:
         """Return the label set in its display order."""
         rows = self._db.rows("SELECT * FROM labels WHERE project_id = ? ORDER BY position, id", (project,))
@@ -97,6 +109,11 @@ class Projects:
             for position, label in enumerate(wanted):
                 ids.append(self._put_label(project, position, label, ids))
         return self.labels(project)
+
+    def _must_be_free(self, name: str, mine: int = 0) -> None:
+        row = self._db.row("SELECT put_away_at FROM projects WHERE name = ? AND id != ?", (name, mine))
+        if row:
+            raise BadInput(f"There is already a project named {name!r}{'' if row[0] is None else ', which was put away'}.")
 
     def _put_label(self, project: int, position: int, label: Label, before: list[int]) -> int:
         parent = before[-label.parent - 1] if label.parent is not None and label.parent < 0 else label.parent
@@ -131,4 +148,5 @@ def _project(row: Row) -> Project:
         json.loads(row["settings"]),
         row["published_run"],
         row["created_at"],
+        row["put_away_at"] is not None,
     )

@@ -43,3 +43,27 @@ def test_a_new_project_is_the_one_that_is_seen_next(app: App, open_page: OpenPag
     page.get_by_role("link", name="Data").click()
     page.get_by_role("heading", name="Data", level=1).wait_for(timeout=20_000)
     expect(page.get_by_role("combobox", name="Project")).to_have_value("Mine")
+
+
+def test_a_project_is_renamed_and_the_last_one_put_away_comes_back(app: App, open_page: OpenPage) -> None:
+    with app.store() as store:
+        project = ensure_sample(store, app.lead)
+    app.start("web")
+    page = open_page("/settings", wait="text=New project")
+    page.get_by_role("tab", name="Project", exact=True).click()
+    page.get_by_label("Name of the project").fill("Support")
+    page.get_by_role("button", name="Rename").click()
+    page.get_by_text("The project is called Support now.").wait_for(timeout=20_000)
+    page.get_by_role("tab", name="Project", exact=True).click()
+    page.get_by_role("button", name="Put the project away").click()
+    page.get_by_text("Tick the box first").wait_for(timeout=20_000)
+    page.get_by_text("Yes, out of everybody's sight").click()
+    page.get_by_role("button", name="Put the project away").click()
+    page.get_by_text("Support was put away.").first.wait_for(timeout=20_000)
+    with app.store() as store:
+        assert store.projects.get(project.id).put_away
+    page.get_by_role("button", name="Bring back").click()
+    page.get_by_text("Support is back.").wait_for(timeout=20_000)
+    page.get_by_role("tab", name="Labels", exact=True).wait_for(timeout=20_000)
+    with app.store() as store:
+        assert store.projects.find("Support") == store.projects.get(project.id)

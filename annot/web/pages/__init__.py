@@ -62,7 +62,8 @@ def _show_sign_in() -> None:
 
 def _show_for(store: Store, user: User) -> None:
     memberships = store.projects.of_member(user.id)
-    is_lead = user.role is Role.LEAD or any(role is Role.LEAD for _, role in memberships)
+    away = store.projects.of_member(user.id, put_away=True)
+    is_lead = user.role is Role.LEAD or any(role is Role.LEAD for _, role in [*memberships, *away])
     pages: list[tuple[str, str, str, Page, bool]] = [
         (locales.say(st.context.locale, "page.label"), "label", ":material/edit_note:", label.show, False),
         ("Lead", "lead", ":material/monitoring:", lead.show, True),
@@ -87,6 +88,8 @@ def _page(store: Store, user: User, work: Page, for_lead: bool) -> Callable[[], 
         project = _choose_project(store, user)
         if project is not None:
             work(store, user, accounts.require(store, user, project.id, lead=for_lead))
+        elif work is settings.show:
+            settings.show_without_project(store, user)
 
     return run
 

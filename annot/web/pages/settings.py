@@ -1,12 +1,13 @@
-"""The Settings page: label set, guidelines, ranker settings, members, new projects. Checks nothing itself: the use cases do."""
+"""The Settings page: label set, guidelines, ranker, members, the project itself and new ones. The use cases check, nothing here does."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from annot.errors import AnnotError
+from annot.errors import AnnotError, BadInput
 from annot.loop import accounts, projects
 from annot.records import Label, Project, Role, User
 from annot.settings import GROUPS, ProjectSettings
@@ -14,8 +15,43 @@ from annot.store import Store
 from annot.web import state
 from annot.web.plain import plain
 
+Draw = Callable[[Store, User, Project], None]
+
 
 def show(store: Store, user: User, project: Project) -> None:
+    _heading()
+    drawn: dict[str, Draw] = {
+        "Labels": _labels,
+        "Guidelines": _guidelines,
+        "Goal": _goal,
+        "Ranker": _ranker,
+        "Members": _members,
+        "Project": _project,
+    }
+    if user.role is Role.LEAD:
+        drawn["New project"] = _new_project
+    for tab, draw in zip(st.tabs(list(drawn)), drawn.values(), strict=True):
+        with tab:
+            try:
+                draw(store, user, project)
+            except AnnotError as fault:
+                st.error(plain(str(fault)))
+
+
+def show_without_project(store: Store, user: User) -> None:
+    """Draw what somebody who has no project left in sight can still do."""
+    _heading()
+    try:
+        if user.role is Role.LEAD:
+            st.subheader("New project")
+            _new_project(store, user, None)
+        _put_away(store, user)
+    except AnnotError as fault:
+        st.error(plain(str(fault)))
+
+
+def _heading() -> None:
+    """Draw the title, and below it what came of the last press."""
     st.title("Settings")
     with st.container():  # always there, so that the tabs below stay as they are when something is said here
         if saved := st.session_state.pop(state.SETTINGS_SAVED, None):
@@ -23,14 +59,6 @@ def show(store: Store, user: User, project: Project) -> None:
         if account := st.session_state.pop(state.SETTINGS_PASSWORD, None):
             st.write("To hand on; the password is shown only now:")
             st.code(account, language=None)
-    names = ["Labels", "Guidelines", "Goal", "Ranker", "Members"] + (["New project"] if user.role is Role.LEAD else [])
-    tabs = st.tabs(names)
-    for tab, draw in zip(tabs, (_labels, _guidelines, _goal, _ranker, _members, _new_project), strict=False):
-        with tab:
-            try:
-                draw(store, user, project)
-            except AnnotError as fault:
-                st.error(plain(str(fault)))
 
 
 def _done(words: str) -> None:
@@ -168,8 +196,40 @@ def _members(store: Store, user: User, project: Project) -> None:
                 _done(f"{added.name} was added.")
 
 
-def _new_project(store: Store, user: User, project: Project) -> None:
-    with st.form(f"project.{project.id}", border=False):  # another one, and so empty, once the new project is chosen
+def _project(store: Store, user: User, project: Project) -> None:
+    with st.form(f"rename.{project.id}", border=True):
+        name = st.text_input("Name of the project", project.name)
+        if st.form_submit_button("Rename"):
+            _done(f"The project is called {projects.rename(store, project, name).name} now.")
+    with st.form(f"put_away.{project.id}", border=True):
+        st.markdown("**Put away**")
+        st.caption(
+            "Nobody sees the project any more, nothing works on it, and answers that are still on their way are refused. Nothing is "
+            "deleted: it can be brought back here, and exported by command."
+        )
+        sure = st.checkbox("Yes, out of everybody's sight")
+        if st.form_submit_button("Put the project away"):
+            if not sure:
+                raise BadInput("Tick the box first: the project will be out of everybody's sight.")
+            projects.put_away(store, project)
+            _done(f"{project.name} was put away.")
+    _put_away(store, user)
+
+
+def _put_away(store: Store, user: User) -> None:
+    """Offer the user's projects that were put away."""
+    for project, role in store.projects.of_member(user.id, put_away=True):
+        if role is Role.LEAD:
+            words, button = st.columns([3, 1], vertical_alignment="center")
+            words.markdown(f"{plain(project.name)} was put away.")
+            if button.button("Bring back", key=f"{state.SETTINGS_BRING_BACK}.{project.id}"):
+                projects.bring_back(store, project)
+                st.session_state[state.PROJECT] = project.id
+                _done(f"{project.name} is back.")
+
+
+def _new_project(store: Store, user: User, project: Project | None) -> None:
+    with st.form(f"project.{project.id if project else 0}", border=False):  # another one, so empty, once the new project is chosen
         name = st.text_input("Name")
         several = st.checkbox("Several labels may hold for one text")
         raw = st.text_area("Labels, one a line", height=160, placeholder="positive\nnegative")
