@@ -225,6 +225,7 @@ RESULTS = [
     made("default", 1, {30: 0.5, 80: 0.7, 130: 0.9}),
     made("default", 2, {30: 0.5, 80: 0.7, 130: 0.8}),
     made("random_4x", 1, {30: 0.4, 80: 0.5, 130: 0.6, 260: 0.8, 520: 0.85}),
+    made("random_4x", 2, {30: 0.4, 80: 0.5, 130: 0.6, 260: 0.8, 520: 0.85}),
     made("all", 1, {2000: 0.95}),
 ]
 
@@ -284,12 +285,19 @@ def test_the_page_says_what_the_results_say_and_keeps_what_is_not_its_own(tmp_pa
 
 def test_the_factor_is_read_off_fine_tuned_points_only() -> None:
     untuned = [point | {"model": 4} for point in made("random_4x", 1, {300: 0.8, 510: 0.8}).points]
-    random = RESULTS[2]
-    random = replace(random, points=[*random.points[:4], *untuned, random.points[4]])
-    row = page.saving_table([*RESULTS[:2], random])[-1]
+    randoms = [replace(one, points=[*one.points[:4], *untuned, one.points[4]]) for one in RESULTS[2:4]]
+    row = page.saving_table([*RESULTS[:2], *randoms])[-1]
     assert "| 520 | 4.0 |" in row
     lower = [replace(result, points=[*result.points[:2], result.points[2] | {"accuracy": 0.825}]) for result in RESULTS[:2]]
-    assert "| 390 | 3.0 |" in page.saving_table([*lower, random])[-1]
+    assert "| 390 | 3.0 |" in page.saving_table([*lower, *randoms])[-1]
+
+
+def test_the_default_is_compared_on_seeds_that_both_have_and_what_is_missing_is_said() -> None:
+    other = made("breaking_ties", 2, {30: 0.4, 80: 0.6, 130: 0.8, 180: 0.1})
+    assert page.saving_table([*RESULTS[:2], other])[2:] == [
+        "| toy | 0.850 at 130 (2) | not run | not run | not run | +7.5 points (1) | not run |"
+    ]
+    assert page.saving_table([*RESULTS[:3], other])[2].startswith("| toy | 0.900 at 130 (1) | more than 520 | over 4.0 |")
 
 
 def test_a_run_is_made_once_its_count_is_reached_or_passed(sample: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

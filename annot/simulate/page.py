@@ -17,7 +17,7 @@ NOTES = (
     "`default` and `default_without_self_training` choose their first labels themselves; all others begin with labels drawn evenly from "
     "all classes, which needs gold labels nobody has. `breaking_ties+…` use pseudo-labels whether they help or not. `small-text` is its "
     "own loop: PoolBasedActiveLearner, breaking ties, its transformer classifier with its defaults but a learning rate of 1e-4, as 2e-5 "
-    "moves so small a model too little."
+    "moves so small a model too little. In the first table only seeds that both sides have are compared; in brackets how many those are."
 )
 
 
@@ -70,29 +70,55 @@ def data_table(results: Sequence[Result]) -> list[str]:
 
 
 def saving_table(results: Sequence[Result]) -> list[str]:
-    """Return how many random labels do what the default does with its last count, and how the default stands to small-text's loop."""
+    """Return how many random labels do what the default does with its last count, and how the default's area stands to others'.
+
+    Only seeds that both sides have are compared; in brackets how many those are.
+    """
     rows = [
-        "| data set | default at the end | labels random draws need for it | factor "
+        "| data set | default at the end (seeds) | labels random draws need for it | factor "
         "| area minus small-text's | minus breaking ties' | minus its own without self-training |"
     ]
     rows.append("|---|---|---|---|---|---|---|")
     for data in dict.fromkeys(report.name_of(result) for result in results):
         mine = [result for result in results if report.name_of(result) == data]
-        lines = {line.policy: line for line in report.summarise([result for result in mine if result.cell["policy"] != ALL])}
-        # Between runs the encoder knows fewer labels than are counted, so only what was fine-tuned is compared.
-        curve = [(labels, mean) for labels, mean, _, _ in _random_curve(mine) if labels in _tuned(mine)]
-        if "default" not in lines or not curve:
-            continue
-        default = lines["default"]
-        reached = report.labels_to_reach(curve, round(default.final, 6))
-        needed = f"{reached:.0f}" if reached else f"more than {curve[-1][0]}"
-        factor = f"{reached / default.labels:.1f}" if reached else f"over {curve[-1][0] / default.labels:.1f}"
-        areas = [f"{100 * (default.area - lines[other].area):+.1f} points" if other in lines else "not run" for other in PEERS]
-        rows.append(f"| {data} | {default.final:.3f} at {default.labels} | {needed} | {factor} | {' | '.join(areas)} |")
+        if any(result.cell["policy"] == "default" for result in mine):
+            rows.append(f"| {data} | {_saving(mine)} | {' | '.join(_ahead_of(mine, other) for other in PEERS)} |")
     return rows
 
 
 PEERS = (SMALL_TEXT, "breaking_ties", WITHOUT)
+
+
+def _saving(mine: Sequence[Result]) -> str:
+    pairs = _pairs(mine, LONG_RANDOM)
+    default = [one for one, _ in pairs] or [result for result in mine if result.cell["policy"] == "default"]
+    metric = default[0].cell["metric"]
+    labels, final, _, seeds = report.mean_curve(default, metric)[-1]
+    stood = f"{final:.3f} at {labels} ({seeds})"
+    if not pairs:
+        return f"{stood} | not run | not run"
+    random = [other for _, other in pairs]
+    # Between runs the encoder knows fewer labels than are counted, so only what was fine-tuned is compared.
+    curve = [(count, mean) for count, mean, _, _ in report.mean_curve(random, metric) if count in _tuned(random)]
+    reached = report.labels_to_reach(curve, round(final, 6))
+    if reached is None:
+        return f"{stood} | more than {curve[-1][0]} | over {curve[-1][0] / labels:.1f}"
+    return f"{stood} | {reached:.0f} | {reached / labels:.1f}"
+
+
+def _ahead_of(mine: Sequence[Result], other: str) -> str:
+    differences = []
+    for pair in _pairs(mine, other):
+        metric, last = pair[0].cell["metric"], min(one.points[-1]["labels"] for one in pair)
+        ours, theirs = (report.area([(at["labels"], at[metric]) for at in one.points if at["labels"] <= last]) for one in pair)
+        differences.append(ours - theirs)
+    return f"{100 * sum(differences) / len(differences):+.1f} points ({len(differences)})" if differences else "not run"
+
+
+def _pairs(mine: Sequence[Result], other: str) -> list[tuple[Result, Result]]:
+    """Return the replays of the default beside the other policy's of the same seed."""
+    theirs = {result.cell["seed"]: result for result in mine if result.cell["policy"] == other}
+    return [(one, theirs[one.cell["seed"]]) for one in mine if one.cell["policy"] == "default" and one.cell["seed"] in theirs]
 
 
 def _random_curve(results: Sequence[Result]) -> list[tuple[int, float, float, int]]:
