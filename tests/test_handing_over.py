@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -125,7 +126,7 @@ def test_the_route_gives_the_model_to_leads_only(store: Store, judged: Small) ->
         assert client.get(path).status_code == 403
         client.post("/api/sign-in", json={"name": "ada", "password": judged.password})
         answer = client.get(path)
-    assert answer.headers["content-disposition"] == 'attachment; filename="small-model.zip"'
+    assert re.fullmatch(r'attachment; filename="small-model-\d{4}-\d\d-\d\d\.zip"', answer.headers["content-disposition"])
     with zipfile.ZipFile(io.BytesIO(answer.content)) as packed:
         assert {"card.json", "labels.json", "head.npz", "predict.py", "encoder/config.json", "encoder/model.safetensors"} <= set(
             packed.namelist()

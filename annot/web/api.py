@@ -25,6 +25,7 @@ from annot.records import Answer, Lease, User
 from annot.settings import workspace
 from annot.store import Store
 from annot.store.commits import commits_of
+from annot.web.downloads import file_name
 
 COOKIE = "annot_session"
 LARGEST_BODY = 4 * 1024 * 1024
@@ -173,9 +174,9 @@ def model(store: Store, request: Request, body: Any) -> Response:
     except AnnotError:
         shutil.rmtree(folder)
         raise
-    name = "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in project.name)
+    name = file_name(project, "model", ".zip")
     gone = BackgroundTask(shutil.rmtree, folder)
-    return FileResponse(folder / "model.zip", filename=f"{name}-model.zip", media_type="application/zip", background=gone)
+    return FileResponse(folder / "model.zip", filename=name, media_type="application/zip", background=gone)
 
 
 def _item(lease: Lease) -> dict[str, Any]:

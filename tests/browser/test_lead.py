@@ -217,6 +217,7 @@ def test_the_files_a_lead_takes_along_say_the_same(led: Led, page: Page) -> None
     def taken(button: str) -> bytes:
         with page.expect_download(timeout=60_000) as waiting:
             page.get_by_role("button", name=button, exact=True).click()
+        assert re.search(r"-(curve|report)-\d{4}-\d\d-\d\d\.\w+$", waiting.value.suggested_filename)
         return Path(waiting.value.path()).read_bytes()
 
     rows = list(csv.DictReader(io.StringIO(taken("Curve (CSV)").decode("utf-8"), newline="")))

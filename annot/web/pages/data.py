@@ -14,6 +14,7 @@ from annot.loop.report.record import earlier
 from annot.records import Item, Kind, Project, Split, User
 from annot.store import Store
 from annot.web import state
+from annot.web.downloads import file_name
 from annot.web.plain import plain
 
 SHOWN = 50
@@ -161,7 +162,7 @@ def _export(store: Store, project: Project) -> None:
             st.error(plain(str(fault)))
             return
         st.session_state[f"{state.DATA_EXPORT}.{project.id}"] = (
-            f"{project.name}-{split}{formats.writers.get(kind).suffix}",
+            file_name(project, f"labels-{split}", formats.writers.get(kind).suffix),
             buffer.getvalue(),
         )
     if prepared := st.session_state.get(f"{state.DATA_EXPORT}.{project.id}"):

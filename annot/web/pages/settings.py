@@ -204,7 +204,7 @@ def _project(store: Store, user: User, project: Project) -> None:
     with st.form(f"put_away.{project.id}", border=True):
         st.markdown("**Put away**")
         st.caption(
-            "Nobody sees the project any more, nothing works on it, and answers that are still on their way are refused. Nothing is "
+            "Nobody sees the project any more, nothing works on it, and answers on their way wait in their browsers. Nothing is "
             "deleted: it can be brought back here, and exported by command."
         )
         sure = st.checkbox("Yes, out of everybody's sight")

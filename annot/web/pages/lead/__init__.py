@@ -12,6 +12,7 @@ from annot.settings import workspace
 from annot.store import Store
 from annot.web import state
 from annot.web.api import token_of
+from annot.web.downloads import file_name
 from annot.web.pages.lead import background, budget, held_back, labels
 from annot.web.pages.replays import show_replays
 from annot.web.plain import plain
@@ -77,11 +78,11 @@ def _exports(project: Project) -> None:
         st.caption("The figures can be saved once there is a first report.")
         return
     token = token_of(st.context.cookies)
-    name = "".join(letter if letter.isalnum() else "-" for letter in project.name)
-    files: list[tuple[str, str, str, Callable[[], str | bytes]]] = [
-        ("Report (HTML)", f"{name}.html", "text/html", lambda: handout.as_html(_facts(project, token))),
-        ("Curve (PNG)", f"{name}.png", "image/png", lambda: handout.as_png(_facts(project, token)) or b""),
-        ("Curve (CSV)", f"{name}.csv", "text/csv", lambda: handout.as_csv(_facts(project, token))),
+    files: list[tuple[str, str, str, str, Callable[[], str | bytes]]] = [
+        ("Report (HTML)", "report", ".html", "text/html", lambda: handout.as_html(_facts(project, token))),
+        ("Curve (PNG)", "curve", ".png", "image/png", lambda: handout.as_png(_facts(project, token)) or b""),
+        ("Curve (CSV)", "curve", ".csv", "text/csv", lambda: handout.as_csv(_facts(project, token))),
     ]
-    for place, (label, file, kind, make) in zip(st.columns(3), files, strict=True):
+    for place, (label, what, suffix, kind, make) in zip(st.columns(3), files, strict=True):
+        file = file_name(project, what, suffix)
         place.download_button(label, make, file_name=file, mime=kind, key=f"lead.export.{kind}", on_click="ignore", width="stretch")
