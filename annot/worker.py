@@ -115,6 +115,7 @@ class Worker:
         did = self._tend_child(store)
         for project in store.projects.all():
             if project.put_away:
+                self._rankers.pop(project.id, None)
                 continue
             try:
                 did = self._tend_project(store, project) or did
@@ -170,6 +171,9 @@ class Worker:
             self._child = self._spawn(job)
             return True
         code = self._child.process.poll()
+        if code is None and store.projects.get(self._child.job.project).put_away:
+            self._end_child(store)
+            return True
         if code is None:
             return False
         child, self._child = self._child, None

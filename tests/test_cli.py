@@ -138,7 +138,10 @@ def test_a_project_is_renamed_put_away_and_brought_back(home: Workspace, capsys:
     assert "out of sight" in run(capsys, "project", "put-away", "support")[1]
     assert run(capsys, "project", "list")[1] == "Support\t689 texts\t0 labels\tput away\n"
     assert run(capsys, "export", "--project", "Support")[0] == 0
-    assert "lead\tlead\t\n" in run(capsys, "user")[1]
+    assert "lead\tlead\tSupport (lead, put away)\n" in run(capsys, "user")[1]
+    assert "Support is put away." in run(capsys, "stats", "--project", "Support")[1]
+    code, _, err = run(capsys, "import", str(SAMPLE / "messages.csv"), "--project", "Support")
+    assert (code, "Bring it back first: python -m annot project bring-back Support" in err) == (1, True)
     assert "Support is back." in run(capsys, "project", "bring-back", "Support")[1]
     code, _, err = run(capsys, "project", "put-away", "none")
     assert (code, "There is no project named 'none'. Known: Support." in err) == (1, True)

@@ -75,7 +75,7 @@ def test_a_head_is_not_handed_over_with_another_encoder_than_it_was_fitted_on(
 ) -> None:
     real = encoders.identify
     monkeypatch.setattr(handing_over.encoders, "identify", lambda name: replace(real(name), key="another"))
-    with pytest.raises(BadInput, match="rests on another encoder"):
+    with pytest.raises(BadInput, match="is not known to fit the encoder"):
         handing_over.parts_of(home, store, judged.project)
 
 
@@ -85,8 +85,18 @@ def test_a_report_of_a_version_that_kept_no_encoder_is_refused_in_words(home: Wo
     newest = store.reports.newest(judged.project.id)
     assert newest is not None
     store.reports.replace(judged.project.id, replace(newest, head=head.getvalue()))
-    with pytest.raises(BadInput, match="rests on another encoder"):
+    with pytest.raises(BadInput, match="is not known to fit the encoder"):
         handing_over.parts_of(home, store, judged.project)
+
+
+def test_an_empty_folder_is_filled_and_nothing_but_the_model_is_in_it(home: Workspace, store: Store, judged: Small, tmp_path: Path) -> None:
+    parts = handing_over.parts_of(home, store, judged.project)
+    for name in ("there", "not there"):
+        if name == "there":
+            (tmp_path / name).mkdir()
+        handing_over.save(parts, tmp_path / name)
+        found = {path.relative_to(tmp_path / name).as_posix() for path in (tmp_path / name).rglob("*") if path.is_file()}
+        assert found == {part.name for part in parts}
 
 
 @pytest.mark.parametrize("name", ["model", "model.zip"])

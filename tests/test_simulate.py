@@ -298,6 +298,10 @@ def test_the_default_is_compared_on_seeds_that_both_have_and_what_is_missing_is_
         "| toy | 0.850 at 130 (2) | not run | not run | not run | +7.5 points (1) | not run |"
     ]
     assert page.saving_table([*RESULTS[:3], other])[2].startswith("| toy | 0.900 at 130 (1) | more than 520 | over 4.0 |")
+    untuned = replace(RESULTS[2], points=[point | {"model": 0} for point in RESULTS[2].points])
+    assert "| 0.900 at 130 (1) | not run | not run |" in page.saving_table([RESULTS[0], untuned])[2]
+    later = made("breaking_ties", 1, {200: 0.9, 300: 0.9})
+    assert page.saving_table([RESULTS[0], later])[2].endswith("| not run | not run | not run |")
 
 
 def test_a_run_is_made_once_its_count_is_reached_or_passed(sample: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -334,8 +338,14 @@ def test_simulate_compares_policies_with_real_fine_tuning(
 
 
 @pytest.mark.slow
-def test_small_texts_own_loop_runs_on_the_same_data(sample: Path, tmp_path: Path, cache: Path) -> None:
-    cell = cells.make(str(sample), "small-text", 1, labels=20, first=16, query=4, pool=40, test=30)
+@pytest.mark.parametrize("several", [False, True])
+def test_small_texts_own_loop_runs_on_the_same_data(sample: Path, tmp_path: Path, cache: Path, several: bool) -> None:
+    folder = tmp_path / "some" if several else sample
+    for part in ("train.csv", "test.csv") if several else ():
+        folder.mkdir(exist_ok=True)
+        rows = _rows(sample / part)
+        write(folder / part, [(text, json.dumps(sorted({label, rows[n // 2][1]}))) for n, (text, label, _) in enumerate(rows)])
+    cell = cells.make(str(folder), "small-text", 1, labels=20, first=16, query=4, pool=40, test=30)
     (result,) = grid.run([cell], tmp_path / "results.jsonl", cache, 1)
     assert [point["labels"] for point in result.points] == [16, 20]
     assert all(0 <= point["accuracy"] <= 1 for point in result.points)

@@ -517,7 +517,9 @@ def test_a_project_that_was_put_away_is_out_of_sight_at_rest_and_comes_back_as_i
     assert store.jobs.take(3.0) is not None
 
 
-@pytest.mark.parametrize(("name", "why"), [("Other", "already a project"), (" ", "1 to 120"), ("a\nb", "visible"), ("x" * 121, "1 to 120")])
+@pytest.mark.parametrize(
+    ("name", "why"), [("Other", "already a project"), (" ", "1 to 120"), ("a\nb", "on one line"), ("x" * 121, "1 to 120")]
+)
 def test_a_name_that_cannot_be_is_refused_and_the_old_one_stays(store: Store, small: Small, name: str, why: str) -> None:
     projects.create_project(store, "other", small.lead)
     with pytest.raises(BadInput, match=why):

@@ -33,8 +33,9 @@ def _add_actions(parser: argparse.ArgumentParser) -> None:
 def user_list(home: Workspace, arguments: argparse.Namespace) -> None:
     with opened(home) as store:
         for user in store.accounts.all():
-            member_of = ", ".join(f"{project.name} ({role})" for project, role in store.projects.of_member(user.id))
-            print(f"{user.name}\t{user.role}\t{member_of}")
+            of = [f"{project.name} ({role})" for project, role in store.projects.of_member(user.id)]
+            of += [f"{project.name} ({role}, put away)" for project, role in store.projects.of_member(user.id, put_away=True)]
+            print(f"{user.name}\t{user.role}\t{', '.join(of)}")
 
 
 def user_add(home: Workspace, arguments: argparse.Namespace) -> None:

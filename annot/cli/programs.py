@@ -52,10 +52,11 @@ def demo(home: Workspace, arguments: argparse.Namespace) -> int:
     from annot.demo import run_demo
 
     with Store(home.database) as store:
-        from annot.loop.sample import ensure_sample
+        from annot.loop.sample import NAME, ensure_sample
 
         lead, password = first_lead(store)
-        ensure_sample(store, lead)
+        if NAME in (known := [project.name for project in store.projects.all()]) or not known:  # else it was renamed, or was never wanted
+            ensure_sample(store, lead)
     return run_demo(home, lead.name, password, host=arguments.host, port=arguments.port)
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shlex
 import sys
 from pathlib import Path
 
@@ -94,7 +95,10 @@ def import_(home: Workspace, arguments: argparse.Namespace) -> int:
 
 def _project_to_fill(store: Store, arguments: argparse.Namespace) -> Project:
     try:
-        return store.projects.find(arguments.project)
+        found = store.projects.find(arguments.project)
+        if found.put_away:
+            raise BadInput(f"{found.name} was put away. Bring it back first: {_bring_back(found)}")
+        return found
     except NotFound:
         if not arguments.create:
             raise
@@ -109,6 +113,10 @@ def _project_to_fill(store: Store, arguments: argparse.Namespace) -> Project:
     made = projects.create_project(store, arguments.project, lead, exclusive=not arguments.multi_label)
     projects.set_label_set(store, made, labels)
     return made
+
+
+def _bring_back(project: Project) -> str:
+    return f"python -m annot project bring-back {shlex.quote(project.name)}"
 
 
 def _show_progress(done: int, total: int) -> None:
@@ -156,7 +164,7 @@ def project_rename(home: Workspace, arguments: argparse.Namespace) -> None:
 def project_put_away(home: Workspace, arguments: argparse.Namespace) -> None:
     with opened(home) as store:
         found = projects.put_away(store, store.projects.find(arguments.name))
-        print(f"{found.name} is out of sight. `python -m annot project bring-back` undoes that.")
+        print(f"{found.name} is out of sight. To undo that: {_bring_back(found)}")
 
 
 def project_bring_back(home: Workspace, arguments: argparse.Namespace) -> None:
@@ -176,7 +184,8 @@ def set_(home: Workspace, arguments: argparse.Namespace) -> None:
 
 def stats(home: Workspace, arguments: argparse.Namespace) -> None:
     with opened(home) as store:
-        facts = status.lead_facts(store, store.projects.find(arguments.project))
+        found = store.projects.find(arguments.project)
+        facts = status.lead_facts(store, found)
     if arguments.report:
         from annot import handout
 
@@ -184,4 +193,4 @@ def stats(home: Workspace, arguments: argparse.Namespace) -> None:
     if arguments.json:
         print(json.dumps(status.as_json(facts), indent=2))
     elif not arguments.report:
-        print("\n".join(status.in_words(facts)))
+        print("\n".join([*[f"{found.name} is put away. {_bring_back(found)}"] * found.put_away, *status.in_words(facts)]))

@@ -46,18 +46,19 @@ def parts_of(workspace: Workspace, store: Store, project: Project) -> list[Part]
             "and all texts are encoded. Is `python -m annot worker` (or `make demo`) running?"
         )
     run = stored.model or None
-    base = ProjectSettings.parse(project.settings).encoder
+    card = None if run is None else store.runs.get(run).card
+    base = ProjectSettings.parse(project.settings).encoder if card is None else card["encoder"]["base"]
     encoder = encoders.identify(base if run is None else str(run_folder(workspace, run)))
     with np.load(io.BytesIO(head)) as arrays:
         if str(arrays.get("encoder", "")) != encoder.key:
             raise BadInput(
-                f"The newest report of project {project.name!r} rests on another encoder than is set now, so its head would not fit. "
-                "The worker makes a new one once all texts are encoded: try again then."
+                f"The head in the newest report of project {project.name!r} is not known to fit the encoder that serves now. "
+                "The worker makes a new report once all texts are encoded: try again then."
             )
     # In the order of the head's columns: what was added since the report it knows nothing of.
     known = {label.id: label for label in store.projects.labels(project.id)}
     labels = [asdict(known.get(row.label) or Label(row.label, row.name, row.name)) for row in report.per_label]
-    card = {
+    told = {
         "made_by": f"Annot {__version__}",
         "made_at": datetime.fromtimestamp(report.at, UTC).isoformat(timespec="seconds"),
         "project": project.name,
@@ -72,10 +73,10 @@ def parts_of(workspace: Workspace, store: Store, project: Project) -> list[Part]
             "pooling": encoder.pooling,
             "max_tokens": encoder.max_tokens,
         },
-        "run": None if run is None else store.runs.get(run).card,
+        "run": card,
     }
     return [
-        Part("card.json", _json(card)),
+        Part("card.json", _json(told)),
         Part("labels.json", _json(labels)),
         Part("head.npz", head),
         Part("predict.py", SCRIPT),
@@ -100,8 +101,8 @@ def save(parts: list[Part], target: Path) -> None:
 
 
 def _save_folder(parts: list[Part], folder: Path) -> None:
-    folder = folder.resolve()
-    fresh = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    folder, there = folder.resolve(), folder.exists()  # what is there may be a mount, which nothing can be moved onto
+    fresh = (folder if there else folder.parent) / f".{folder.name}.{os.getpid()}.part"
     try:
         for part in parts:
             target = fresh / part.name
@@ -110,9 +111,11 @@ def _save_folder(parts: list[Part], folder: Path) -> None:
                 target.write_bytes(part.content)
             else:
                 shutil.copyfile(part.content, target)
-        folder.mkdir(parents=True, exist_ok=True)
-        for made in fresh.iterdir():
-            made.replace(folder / made.name)
+        if there:
+            for made in list(fresh.iterdir()):
+                made.replace(folder / made.name)
+        else:
+            fresh.replace(folder)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
 

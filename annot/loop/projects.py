@@ -6,6 +6,7 @@ Must not import items: loop.importing does.
 import json
 import re
 import time
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -35,18 +36,18 @@ def rename(store: Store, project: Project, name: str) -> Project:
 
 def _checked(name: str) -> str:
     name = name.strip()
-    if not name or len(name) > LONGEST_NAME or not name.isprintable():
-        raise BadInput(f"A project name has 1 to {LONGEST_NAME} visible characters.")
+    if not name or len(name) > LONGEST_NAME or any(unicodedata.category(one) in ("Cc", "Cs", "Zl", "Zp") for one in name):
+        raise BadInput(f"A project name has 1 to {LONGEST_NAME} characters on one line.")
     return name
 
 
 def put_away(store: Store, project: Project) -> Project:
     """Take a project out of everybody's sight and let nothing work on it. What it holds stays, and can still be exported by command."""
-    return store.projects.put_away(project.id, time.time())
+    return store.projects.set_put_away(project.id, time.time())
 
 
 def bring_back(store: Store, project: Project) -> Project:
-    return store.projects.put_away(project.id, None)
+    return store.projects.set_put_away(project.id, None)
 
 
 def set_label_set(store: Store, project: Project, labels: Sequence[Label]) -> list[Label]:

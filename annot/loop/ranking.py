@@ -58,7 +58,7 @@ class Ranker:
         project = store.projects.get(self._project)
         encoder = serving_encoder(self._workspace, project)
         if self._texts.turn_to(encoder):
-            self._head = self._seen = None
+            self._head = self._seen = self._estimated = None
         newest_event = store.answers.newest_event(project.id)
         now_seen = (
             newest_event,

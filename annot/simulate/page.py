@@ -100,6 +100,8 @@ def _saving(mine: Sequence[Result]) -> str:
     random = [other for _, other in pairs]
     # Between runs the encoder knows fewer labels than are counted, so only what was fine-tuned is compared.
     curve = [(count, mean) for count, mean, _, _ in report.mean_curve(random, metric) if count in _tuned(random)]
+    if not curve:
+        return f"{stood} | not run | not run"
     reached = report.labels_to_reach(curve, round(final, 6))
     if reached is None:
         return f"{stood} | more than {curve[-1][0]} | over {curve[-1][0] / labels:.1f}"
@@ -109,9 +111,10 @@ def _saving(mine: Sequence[Result]) -> str:
 def _ahead_of(mine: Sequence[Result], other: str) -> str:
     differences = []
     for pair in _pairs(mine, other):
-        metric, last = pair[0].cell["metric"], min(one.points[-1]["labels"] for one in pair)
-        ours, theirs = (report.area([(at["labels"], at[metric]) for at in one.points if at["labels"] <= last]) for one in pair)
-        differences.append(ours - theirs)
+        metric = pair[0].cell["metric"]
+        ours, theirs = ({at["labels"]: at[metric] for at in one.points} for one in pair)
+        if shared := sorted(ours.keys() & theirs.keys()):
+            differences.append(report.area([(labels, ours[labels] - theirs[labels]) for labels in shared]))
     return f"{100 * sum(differences) / len(differences):+.1f} points ({len(differences)})" if differences else "not run"
 
 

@@ -25,7 +25,7 @@ MAX_TOKENS = 128
 def small_text_loop(cell: Cell, dataset: Dataset) -> list[Point]:
     """Run small-text's active learner as its examples do, retraining after every query; judge it at the same label counts."""
     import torch
-    from small_text import AMPArguments, BreakingTies, PoolBasedActiveLearner
+    from small_text import AMPArguments, BreakingTies, LabelCardinalityInconsistency, PoolBasedActiveLearner
     from small_text.integrations.transformers.classifiers.classification import TransformerModelArguments
     from small_text.integrations.transformers.classifiers.factories import TransformerBasedClassificationFactory
     from small_text.integrations.transformers.datasets import TransformersDataset
@@ -55,7 +55,9 @@ def small_text_loop(cell: Cell, dataset: Dataset) -> list[Point]:
             "verbosity": 0,
         },
     )
-    learner = PoolBasedActiveLearner(factory, BreakingTies(), pool)
+    # Its breaking ties know one label an item only.
+    asks = BreakingTies() if dataset.exclusive else LabelCardinalityInconsistency()
+    learner = PoolBasedActiveLearner(factory, asks, pool)
     places = np.array(balanced(dataset, cell.first, np.random.default_rng(cell.seed)), np.int64)
     learner.initialize(places)
     points, most = [], min(cell.labels, dataset.pool)
@@ -69,7 +71,9 @@ def small_text_loop(cell: Cell, dataset: Dataset) -> list[Point]:
 
 
 def _judge(learner: Any, test: Any, dataset: Dataset, labels: int, seconds: float) -> Point:
-    said = predict(np.asarray(learner.classifier.predict_proba(test), np.float32), dataset.exclusive)
+    proba = learner.classifier.predict_proba(test)
+    dense = proba if dataset.exclusive else proba.toarray()
+    said = predict(np.asarray(dense, np.float32), dataset.exclusive)
     truth = dataset.targets[dataset.test]
     accuracy, macro_f1 = (round(float(one.value), 4) for one in (quality.accuracy(truth, said), quality.macro_f1(truth, said)))
     return Point(labels, accuracy, macro_f1, 1, 0, round(seconds, 1))

@@ -82,8 +82,8 @@ class Projects:
             self._db.execute("UPDATE projects SET name = ? WHERE id = ?", (name, project))
         return self.get(project)
 
-    def put_away(self, project: int, at: float | None) -> Project:
-        """Take a project out of sight; with ``at`` None bring it back."""
+    def set_put_away(self, project: int, at: float | None) -> Project:
+        """Say since when a project is out of sight; None: it is not."""
         self._db.execute("UPDATE projects SET put_away_at = ? WHERE id = ?", (at, project))
         return self.get(project)
 

@@ -16,10 +16,10 @@ from annot import selftraining
 from annot.loop import encoding, labelling, projects, rounds, status, training
 from annot.loop.ranking import Ranker
 from annot.loop.report import making
-from annot.records import Event, Kind, Label, Project, RunState, Split, User
+from annot.records import Event, JobState, Kind, Label, Project, RunState, Split, User
 from annot.settings import Workspace
 from annot.store import Store
-from annot.worker import LOW_PRIORITY
+from annot.worker import LOW_PRIORITY, Child, Worker
 from tests.conftest import add_items
 from tests.loop.sample import first_class, label_some
 
@@ -122,6 +122,27 @@ def test_a_killed_worker_and_a_killed_run_lose_nothing_and_publish_nothing_half(
     assert again.state in (RunState.PUBLISHED, RunState.REJECTED), again.error
     assert sum(answer.kind is Kind.LABEL for answer in store.answers.current(project.id, Split.POOL)) == 30
     assert not list(home.runs.glob("*.unfinished"))
+
+
+def test_a_job_of_a_project_that_is_put_away_is_stopped_and_waits(
+    home: Workspace, store: Store, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker, process = Worker(home), subprocess.Popen(["sleep", "60"])
+    monkeypatch.setattr(Worker, "_spawn", lambda self, job: Child(job, process, home.home / "job.log"))
+    store.jobs.ask(project.id, "encode", 0.0)
+    worker.step(store)
+    assert (process.poll(), len(store.jobs.running())) == (None, 1)
+    ranked = store.queue.ranking(project.id)
+    away = projects.put_away(store, project)
+    worker.step(store)
+    assert process.poll() is not None
+    assert {job.kind: job.state for job in store.jobs.open(project.id)}["encode"] is JobState.QUEUED
+    store.projects.change(project.id, settings={"seed": 7})
+    worker.step(store)
+    assert store.queue.ranking(project.id) == ranked
+    projects.bring_back(store, away)
+    worker.step(store)
+    assert store.queue.ranking(project.id) != ranked
 
 
 def test_a_second_worker_waits_and_takes_over(home: Workspace, store: Store) -> None:

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from annot import frozen
+from annot import encoders, frozen
 from annot.loop.encoding import Progress
 from annot.loop.report.curve import judge_labels, look_ahead, measured_curve, target_of, thinned
 from annot.loop.report.findings import find_held_back
@@ -51,7 +51,7 @@ def stamp_of(store: Store, project: Project) -> str:
     chosen = ProjectSettings.parse(project.settings)
     labels = [(label.id, label.title) for label in store.projects.labels(project.id)]
     test = store.items.newest_id(project.id, Split.TEST)
-    return json.dumps([chosen.encoder, chosen.target, chosen.target_metric, chosen.min_gain, labels, test])
+    return json.dumps([encoders.identify(chosen.encoder).key, chosen.target, chosen.target_metric, chosen.min_gain, labels, test])
 
 
 def report_project(workspace: Workspace, store: Store, project: Project, tell: Progress) -> bool:

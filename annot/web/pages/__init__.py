@@ -86,10 +86,10 @@ def _show_for(store: Store, user: User) -> None:
 def _page(store: Store, user: User, work: Page, for_lead: bool) -> Callable[[], None]:
     def run() -> None:
         project = _choose_project(store, user)
-        if project is not None:
+        if work is settings.show and (project is None or store.projects.role(project.id, user.id) is not Role.LEAD):
+            settings.show_without_project(store, user, project)
+        elif project is not None:
             work(store, user, accounts.require(store, user, project.id, lead=for_lead))
-        elif work is settings.show:
-            settings.show_without_project(store, user)
 
     return run
 
@@ -97,15 +97,25 @@ def _page(store: Store, user: User, work: Page, for_lead: bool) -> Callable[[], 
 def _choose_project(store: Store, user: User) -> Project | None:
     """Draw the bar with the project and the account, and return the chosen project."""
     mine = [project for project, _ in store.projects.of_member(user.id)]
+    names = {project.id: project.name for project in mine}
+    if st.session_state.get(state.PROJECT, 0) not in {0, *names}:
+        # What was pressed just now was meant for the project that is gone; a new run knows nothing of it.
+        del st.session_state[state.PROJECT]
+        st.session_state[state.PROJECT_GONE] = True
+        st.rerun()
+    if gone := st.session_state.pop(state.PROJECT_GONE, False):
+        st.warning(locales.say(st.context.locale, "page.gone"))
     if len(mine) < 2:
         signin.show_bar(user.name, mine[0].name if mine else "")
-        if not mine:
-            st.info(locales.say(st.context.locale, "page.no_project"))
+        if mine:
+            st.session_state[state.PROJECT] = mine[0].id
+        elif not gone:
+            away = store.projects.of_member(user.id, put_away=True)
+            st.info(locales.say(st.context.locale, "page.put_away" if away else "page.no_project"))
         return mine[0] if mine else None
     left, right = st.columns([3, 2], vertical_alignment="center")
     with right:
         signin.show_bar(user.name)
-    names = {project.id: project.name for project in mine}
     # A widget's state ends with its page; so the choice is kept beside it, which it follows, and in the address for a reload.
     asked = st.query_params.get("project", "")
     chosen = st.session_state.get(state.PROJECT, int(asked) if asked.isdigit() else 0)

@@ -9,9 +9,9 @@ import streamlit as st
 
 from annot import formats
 from annot.errors import AnnotError, BadInput
-from annot.loop import exporting, importing
-from annot.loop.report.record import earlier
+from annot.loop import exporting, handing_over, importing
 from annot.records import Item, Kind, Project, Split, User
+from annot.settings import workspace
 from annot.store import Store
 from annot.web import state
 from annot.web.downloads import file_name
@@ -40,7 +40,7 @@ def _import(store: Store, project: Project) -> None:
     upload = st.file_uploader(
         f"A file: {', '.join(formats.suffixes())}, each also .gz",
         type=[*formats.suffixes(), ".gz"],
-        key=f"{state.DATA_UPLOAD}.{st.session_state.get(state.DATA_UPLOADS, 0)}",
+        key=f"{state.DATA_UPLOAD}.{project.id}.{st.session_state.get(state.DATA_UPLOADS, 0)}",
         help="Every row becomes an item. Importing the same file again adds nothing.",
     )
     if upload is None:
@@ -171,12 +171,10 @@ def _export(store: Store, project: Project) -> None:
             f"Download {plain(name)} ({len(content) / 1024:,.0f} kB)", content, file_name=name, type="primary", icon=":material/download:"
         )
     st.subheader("The model")
-    report, _ = earlier(store.reports.newest(project.id))
-    if report is None or not store.reports.head(project.id):
-        st.write("There is none yet: the worker makes one with the first report, once labels of two classes exist.")
+    try:
+        handing_over.parts_of(workspace(), store, project)
+    except AnnotError as fault:
+        st.write(plain(str(fault)))
         return
-    st.write(
-        f"What the newest report judged, as of {report.labels:,} labels: encoder, head, labels, a card, and a script that predicts. "
-        "Made anew with each report."
-    )
+    st.write("What the newest report judged: encoder, head, labels, a card, and a script that predicts. Made anew with each report.")
     st.link_button("Download the model (.zip)", f"/api/projects/{project.id}/model", icon=":material/download:")

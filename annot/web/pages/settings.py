@@ -38,14 +38,16 @@ def show(store: Store, user: User, project: Project) -> None:
                 st.error(plain(str(fault)))
 
 
-def show_without_project(store: Store, user: User) -> None:
-    """Draw what somebody who has no project left in sight can still do."""
+def show_without_project(store: Store, user: User, project: Project | None) -> None:
+    """Draw what somebody can still do who has no project in sight, or is no lead of it."""
     _heading()
+    if project is not None:
+        st.info(f"Only a lead of {plain(project.name)} may change it.")
     try:
         if user.role is Role.LEAD:
             st.subheader("New project")
-            _new_project(store, user, None)
-        _put_away(store, user)
+            _new_project(store, user, project)
+        _offer_back(store, user)
     except AnnotError as fault:
         st.error(plain(str(fault)))
 
@@ -146,7 +148,7 @@ def _settings(store: Store, project: Project, groups: list[str]) -> None:
     current = ProjectSettings.parse(project.settings).as_dict()
     specs = {spec.name: spec for spec in dataclasses.fields(ProjectSettings)}
     values: dict[str, Any] = {}
-    with st.form("-".join(groups), border=False):
+    with st.form(f"{'-'.join(groups)}.{project.id}", border=False):
         for group in groups:
             if len(groups) > 1:
                 st.subheader(group)
@@ -177,7 +179,7 @@ def _members(store: Store, user: User, project: Project) -> None:
     members = store.projects.members(project.id)
     st.dataframe(pd.DataFrame([{"Name": name, "Role": role.value} for name, role in members]), hide_index=True, width="stretch")
     others = [one.name for one in store.accounts.all()]
-    with st.form("member", border=True):
+    with st.form(f"member.{project.id}", border=True):
         st.markdown("**Add or change a member**")
         left, middle = st.columns(2)
         name = left.selectbox("Account", others)
@@ -186,7 +188,7 @@ def _members(store: Store, user: User, project: Project) -> None:
             projects.set_member(store, project, store.accounts.find(name), None if role == "not a member" else Role(role))
             _done(f"{name} was saved.")
     if user.role is Role.LEAD:
-        with st.form("account", border=True, clear_on_submit=True):
+        with st.form(f"account.{project.id}", border=True, clear_on_submit=True):
             st.markdown("**New account**")
             name = st.text_input("Name")
             if st.form_submit_button("Add account and make it an annotator here"):
@@ -200,7 +202,10 @@ def _project(store: Store, user: User, project: Project) -> None:
     with st.form(f"rename.{project.id}", border=True):
         name = st.text_input("Name of the project", project.name)
         if st.form_submit_button("Rename"):
-            _done(f"The project is called {projects.rename(store, project, name).name} now.")
+            try:
+                _done(f"The project is called {projects.rename(store, project, name).name} now.")
+            except BadInput as fault:
+                st.error(plain(str(fault)))
     with st.form(f"put_away.{project.id}", border=True):
         st.markdown("**Put away**")
         st.caption(
@@ -209,14 +214,15 @@ def _project(store: Store, user: User, project: Project) -> None:
         )
         sure = st.checkbox("Yes, out of everybody's sight")
         if st.form_submit_button("Put the project away"):
-            if not sure:
-                raise BadInput("Tick the box first: the project will be out of everybody's sight.")
-            projects.put_away(store, project)
-            _done(f"{project.name} was put away.")
-    _put_away(store, user)
+            if sure:
+                projects.put_away(store, project)
+                st.session_state.pop(state.PROJECT, None)
+                _done(f"{project.name} was put away.")
+            st.error("Tick the box first: the project will be out of everybody's sight.")
+    _offer_back(store, user)
 
 
-def _put_away(store: Store, user: User) -> None:
+def _offer_back(store: Store, user: User) -> None:
     """Offer the user's projects that were put away."""
     for project, role in store.projects.of_member(user.id, put_away=True):
         if role is Role.LEAD:

@@ -7,6 +7,7 @@ const BATCH = 100;
 const LOW = 6;
 const WANT = 10;
 const HANG_UP_AFTER = 15000;
+const BARRED_FOR = 60000;
 const POLL_EMPTY = 3000;
 const POLL_CALM = 45000;
 // Browsers refuse keepalive requests over 64 KiB in all.
@@ -25,7 +26,7 @@ export class Sync {
   constructor({ api, account, tab, outbox, held, onReply, onState }) {
     Object.assign(this, { api, account, tab, outbox, held, onReply, onState });
     this.trouble = null;
-    this.barred = new Set();
+    this.barred = new Map(); // other projects that turned us away, and when
     this.failures = 0;
     this.busy = false;
     this.again = false;
@@ -37,7 +38,7 @@ export class Sync {
   /** saved | saving | offline | signin | account | error, as data-state shows it. */
   get state() {
     if (this.trouble) return this.trouble.state;
-    return this.outbox.size ? "saving" : "saved";
+    return this.outbox.batch(1, this.barred) ? "saving" : "saved";
   }
 
   /** There is something to send or to fetch. While the server is out of reach this waits for its turn. */
@@ -51,6 +52,11 @@ export class Sync {
   retry() {
     if (this.busy) this.again = true;
     else this.schedule(0);
+  }
+
+  /** Projects that turned us away a moment ago; after BARRED_FOR they are asked again. */
+  barredNow() {
+    return new Set([...this.barred].filter(([, at]) => Date.now() - at < BARRED_FOR).map(([api]) => api));
   }
 
   schedule(wait) {
@@ -76,14 +82,16 @@ export class Sync {
     this.again = false;
     this.hangUp = new AbortController();
     const bell = setTimeout(() => this.hangUp.abort(), HANG_UP_AFTER);
-    const { api, events } = this.outbox.batch(BATCH, this.barred) ?? { api: this.api, events: [] };
+    const { api, events } = this.outbox.batch(BATCH, this.barredNow()) ?? { api: this.api, events: [] };
     let wait;
     try {
       const response = await this.post(api, this.body(api, events), { signal: this.hangUp.signal });
       if (response.ok) wait = this.accept(api, await response.json());
-      else {
-        // Another project that refuses us (we are no longer a member) must not hold up this one; its answers stay in the outbox.
-        if (api !== this.api && [400, 403, 404].includes(response.status)) this.barred.add(api);
+      else if (api !== this.api && [400, 403, 404].includes(response.status)) {
+        // Another project that refuses us (put away, or we are no longer a member) must not hold up this one; its answers stay in the outbox.
+        this.barred.set(api, Date.now());
+        wait = 0;
+      } else {
         wait = this.fail(troubleOf(response.status), await response.json().catch(() => ({})));
       }
     } catch (error) {
@@ -103,10 +111,11 @@ export class Sync {
     this.trouble = null;
     this.failures = 0;
     const before = this.outbox.size;
+    this.barred.delete(api);
     this.outbox.remove([...reply.saved, ...reply.refused.map(({ uid }) => uid)]);
     if (api === this.api) this.met = true;
     if (!this.stopped) this.onReply(reply, api === this.api);
-    const left = this.outbox.batch(1, this.barred) !== null;
+    const left = this.outbox.batch(1, this.barredNow()) !== null;
     if (left && this.outbox.size === before) return pause(3); // The server took none: do not spin.
     if (left || this.again || api !== this.api) return 0;
     return this.held().length ? POLL_CALM : POLL_EMPTY;
