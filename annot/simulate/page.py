@@ -16,8 +16,9 @@ MAKER = "python -m annot simulate --page"
 NOTES = (
     "`default` and `default_without_self_training` choose their first labels themselves; all others begin with labels drawn evenly from "
     "all classes, which needs gold labels nobody has. `breaking_ties+…` use pseudo-labels whether they help or not. `small-text` is its "
-    "own loop: PoolBasedActiveLearner, breaking ties, its transformer classifier with its defaults but a learning rate of 1e-4, as 2e-5 "
-    "moves so small a model too little. In the first table only seeds that both sides have are compared; in brackets how many those are."
+    "own loop: PoolBasedActiveLearner, breaking ties (where several labels may hold, which those do not know, label cardinality "
+    "inconsistency), its transformer classifier with its defaults but a learning rate of 1e-4, as 2e-5 moves so small a model too "
+    "little. In the first table only seeds that both sides have are compared; in brackets how many those are."
 )
 
 
