@@ -3,7 +3,6 @@
 import csv
 import shutil
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,12 +33,6 @@ def home(encoded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Work
     shutil.copytree(encoded, tmp_path / "home")
     monkeypatch.setenv("ANNOT_HOME", str(tmp_path / "home"))
     return Workspace(tmp_path / "home")
-
-
-@pytest.fixture
-def store(home: Workspace) -> Iterator[Store]:
-    with Store(home.database) as opened:
-        yield opened
 
 
 @pytest.fixture
