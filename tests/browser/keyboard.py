@@ -21,6 +21,14 @@ def press(page: Page, n: int, every_ms: float, keys: str = "12345678") -> None:
     time.sleep(every_ms / 1000)
 
 
+def answer(page: Page, n: int, keys: str = "12345678") -> None:
+    """Press n keys in turn, each for a text that is painted: none is ignored, however busy the machine."""
+    item: int | str = ""
+    for place in range(n):
+        item, _ = on_screen(page, after=item)
+        page.keyboard.press(keys[place % len(keys)])
+
+
 def ignored(page: Page) -> int:
     return int(page.locator("[data-panel]").get_attribute("data-ignored") or 0)
 

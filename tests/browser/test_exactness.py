@@ -13,7 +13,7 @@ from annot.web.api import COOKIE
 from tests.conftest import add_items
 
 from .conftest import App, OpenPage, sign_in
-from .keyboard import all_saved, counted, ignored, on_screen, pause, press, seen
+from .keyboard import all_saved, answer, counted, ignored, on_screen, pause, press, seen
 
 SYNC = "**/api/projects/*/sync"
 
@@ -107,7 +107,7 @@ def test_a_laptop_that_slept_past_its_leases_goes_on_where_it_was(app: App, proj
     with app.store() as store:
         held = held_by_all(store, project)
     wake(page, presses=4)
-    press(page, len(held) - 4, 60)
+    answer(page, len(held) - 4)
     all_saved(page)
     assert str(seen(page)[3][0]) == before
     with app.store() as store:
@@ -128,12 +128,12 @@ def test_what_a_sleeping_laptop_held_may_go_to_another_and_every_answer_stands(a
         held = held_by_all(store, project)
         store.queue.rewrite(project.id, [QueueRow(item, Reason.RANDOM) for item in held], Ranking(0, 0, 0, "x", 0.0, 0.0), 0)
     other = open_page(who=("mira", mira[1]))
-    press(other, 2, 60, "8")
+    answer(other, 2, "8")
     all_saved(other)
     wake(page, presses=4)
-    press(page, 4, 60)
+    answer(page, 4)
     all_saved(page)
-    press(other, 3, 60, "7")
+    answer(other, 3, "7")
     all_saved(other)
     with app.store() as store:
         mine, hers = events(store, project, "lead"), events(store, project, "mira")
@@ -156,7 +156,7 @@ def asleep(app: App, project: Project, open_page: OpenPage) -> Page:
         projects.change_settings(store, project, {"lease_minutes": 0.05})
     app.start("web")
     page = open_page()
-    press(page, 3, 60)
+    answer(page, 3)
     all_saved(page)
     page.context.set_offline(True)
     page.context.new_cdp_session(page).send("Page.setWebLifecycleState", {"state": "frozen"})
@@ -172,7 +172,7 @@ def asleep(app: App, project: Project, open_page: OpenPage) -> Page:
 def wake(page: Page, presses: int) -> None:
     """Let the page run again and answer at once; the network comes back after that."""
     page.context.new_cdp_session(page).send("Page.setWebLifecycleState", {"state": "active"})
-    press(page, presses, 60)
+    answer(page, presses)
     page.wait_for_selector("[data-state='offline']", timeout=20_000)
     page.context.set_offline(False)
     all_saved(page)
@@ -283,7 +283,7 @@ def test_a_cut_connection_and_a_reload_lose_nothing(app: App, project: Project, 
     app.start("web")
     page = open_page()
     page.context.set_offline(True)
-    press(page, 5, 60)
+    answer(page, 5)
     before = seen(page)
     page.wait_for_selector("[data-state='offline']", timeout=20_000)
     page.context.set_offline(False)
@@ -298,7 +298,7 @@ def test_a_closed_tab_leaves_its_answers_to_the_next_one(app: App, project: Proj
     app.start("web")
     page = open_page()
     page.context.set_offline(True)
-    press(page, 5, 60)
+    answer(page, 5)
     before = seen(page)
     context = page.context
     page.close()
@@ -336,7 +336,7 @@ def test_two_tabs_of_one_person_get_different_items(app: App, project: Project, 
 def test_undo_goes_back_across_a_reload_and_the_new_answer_stands(app: App, project: Project, open_page: OpenPage) -> None:
     app.start("web")
     page = open_page()
-    press(page, 3, 150)
+    answer(page, 3)
     all_saved(page)
     last = seen(page)[-1][0]
     page.reload()
