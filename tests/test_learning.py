@@ -9,7 +9,7 @@ from annot import selftraining
 from annot.loop import learning
 from annot.records import Check
 from annot.selftraining import PseudoLabels
-from annot.situation import Situation
+from annot.situation import PartialLabels, Situation
 
 CLASSES = 4
 
@@ -129,3 +129,54 @@ def test_seventy_seven_classes_with_one_label_each_can_be_learned_and_checked() 
 )
 def test_a_method_is_used_while_its_own_newest_check_found_help(check: Check | None, method: str, expected: bool) -> None:
     assert learning.uses(check, method) is expected
+
+
+def known_in_part(truth: np.ndarray, rows: np.ndarray, either: bool) -> PartialLabels:
+    """Say of each row: its label or the one after it; or, not that one."""
+    after = np.eye(CLASSES, dtype=bool)[(truth[rows] + 1) % CLASSES]
+    one_of = after | np.eye(CLASSES, dtype=bool)[truth[rows]]
+    return PartialLabels(rows, after & (not either), one_of & either)
+
+
+@pytest.mark.parametrize("either", [True, False], ids=["either", "not"])
+def test_partial_labels_teach_and_no_full_label_would_have_taught_less(either: bool) -> None:
+    gains = []
+    for seed in range(5):
+        situation, truth = blobs(seed)
+        rows = situation.pool[::5]
+        rest = np.setdiff1d(situation.pool, rows)
+        told = replace(situation, pool=rest, partial=known_in_part(truth, rows, either))
+        whole = replace(
+            situation,
+            labelled=np.concatenate([situation.labelled, rows]),
+            targets=np.eye(CLASSES, dtype=np.float32)[truth[np.concatenate([situation.labelled, rows])]],
+        )
+        right = []
+        for known in (situation, told, whole):
+            head = learning.fit(known, 1)
+            assert head is not None
+            right.append((head.proba(situation.vectors[rest]).argmax(axis=1) == truth[rest]).mean())
+        gains.append(right)
+    plain, taught, gold = np.mean(gains, axis=0)
+    assert plain + 0.01 < taught <= gold + 0.005
+
+
+def test_partial_labels_change_nothing_where_there_are_none_or_several_labels_may_hold() -> None:
+    situation, truth = blobs()
+    nothing = known_in_part(truth, np.empty(0, np.int64), True)
+    some = known_in_part(truth, situation.pool[:40], True)
+    for exclusive, partial in ((True, nothing), (False, some)):
+        plain = learning.fit(replace(situation, exclusive=exclusive), 1)
+        told = learning.fit(replace(situation, exclusive=exclusive, partial=partial), 1)
+        assert plain is not None
+        assert told is not None
+        assert np.array_equal(plain.weights, told.weights)
+
+
+def test_a_self_training_method_and_its_check_go_on_beside_partial_labels() -> None:
+    situation, truth = blobs()
+    told = replace(situation, pool=situation.pool[40:], partial=known_in_part(truth, situation.pool[:40], False))
+    learned = learning.learn(told, "hast", 1)
+    assert learned is not None
+    assert not set(learned.pseudo.indices) & set(situation.pool[:40])
+    assert learning.check(told, "hast", 1) is not None

@@ -15,7 +15,7 @@ from annot.loop.targets import Labelled, pool_labels
 from annot.records import Answer, Reason
 from annot.selectors import select
 from annot.settings import ProjectSettings
-from annot.situation import Situation
+from annot.situation import PartialLabels, Situation
 
 # A place in the pool, why it is asked, its score, and the probability of its draw.
 Place = tuple[int, Reason, float | None, float | None]
@@ -58,6 +58,8 @@ class Draft:
     def situation(self, exclusive: bool) -> Situation:
         """Return what selectors and self-training methods may look at; audit items are not among the labelled."""
         known = self.labelled.train & (self.pool.places(self.labelled.items) >= 0)
+        hints = self.labelled.partial
+        there = self.pool.places(hints.rows) >= 0
         return Situation(
             proba=None,
             vectors=self.pool.matrix,
@@ -66,6 +68,7 @@ class Draft:
             targets=self.labelled.targets[known],
             rng=self.rng,
             exclusive=exclusive,
+            partial=PartialLabels(self.pool.places(hints.rows[there]), hints.ruled_out[there], hints.one_of[there]),
         )
 
     def pick(self, situation: Situation, selector: str) -> tuple[list[Place], list[int]]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from annot import quality, selftraining
 from annot.learners import head as heads
+from annot.loop.completing import complete
 from annot.records import Check
 from annot.selftraining import PseudoLabels
 from annot.situation import Situation
@@ -53,7 +54,11 @@ def learn(situation: Situation, method: str, seed: int, start: heads.Head | None
 
 
 def fit(situation: Situation, seed: int, pseudo: PseudoLabels | None = None, start: heads.Head | None = None) -> heads.Head | None:
-    """Fit a head on the labelled rows and, with their weights, pseudo-labels; None while fewer than two labels occur."""
+    """Fit a head on the labelled rows, pseudo-labels with their weights, and what partial labels come to by a head without them.
+
+    None while fewer than two labels occur. Partial labels teach nothing where several labels may hold: "not" answers are given where the
+    model was wrong, so a head that hears of those alone takes the label back where it does hold (goemotions: 1.6 points of micro-F1 less).
+    """
     targets = np.asarray(situation.targets, np.float32)
     if (targets.sum(axis=0) > 0).sum() < 2:
         return None
@@ -61,6 +66,22 @@ def fit(situation: Situation, seed: int, pseudo: PseudoLabels | None = None, sta
     if pseudo is not None and len(pseudo):
         places, targets = np.concatenate([places, pseudo.indices]), np.concatenate([targets, pseudo.labels])
         weights = np.concatenate([weights, pseudo.weights])
+    head = _fit(situation, places, targets, weights, seed, start)
+    known = situation.partial
+    if known is None or not len(known) or not situation.exclusive:
+        return head
+    places, targets = np.concatenate([places, known.rows]), np.concatenate([targets, complete(situation, known, head)])
+    return _fit(situation, places, targets, np.concatenate([weights, np.ones(len(known), np.float32)]), seed, head)
+
+
+def _fit(
+    situation: Situation,
+    places: NDArray[np.int64],
+    targets: NDArray[np.floating],
+    weights: NDArray[np.floating],
+    seed: int,
+    start: heads.Head | None,
+) -> heads.Head:
     return heads.fit(np.asarray(situation.vectors[places], np.float32), targets, situation.exclusive, weights, seed, start)
 
 
@@ -82,6 +103,7 @@ def pseudo_labels(situation: Situation, head: heads.Head, method: str, most: int
         earlier=None,
         prior=None,
         groups=None,
+        partial=None,
     )
     found = selftraining.choose(method, small)
     return replace(found, indices=kept[found.indices])

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from annot.errors import BadInput
 from annot.records import Answer, Kind, Label, Reason, Relation, Split
+from annot.situation import PartialLabels
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class Labelled:
     targets: NDArray[np.float32]  # (n, k) 1 where the label was given; a tree's ancestors are implied, not repeated
     audit: NDArray[np.bool_]  # (n,) drawn uniformly and not released, so never trained on
     test: NDArray[np.bool_]  # (n,) of the test split
+    partial: PartialLabels  # of other items of the pool: "not" and "either", no audit item among them
 
     def __len__(self) -> int:
         return len(self.items)
@@ -36,15 +38,18 @@ def pool_labels(answers: Iterable[Answer]) -> list[Answer]:
 
 
 def settle(answers: Iterable[Answer], labels: Sequence[Label], exclusive: bool, released: Set[int] = frozenset()) -> Labelled:
-    """Settle each item by majority of its annotators (a tie goes to the newest answer); only "is" answers count.
+    """Settle each item by majority of its annotators (a tie goes to the newest answer); "not" and "either" tell of items nobody settled.
 
     ``released`` are the audit items the model asked for itself (see ``ranking``): training labels like others.
     """
     column = {label.id: place for place, label in enumerate(labels)}
     votes: dict[int, list[Answer]] = {}
+    hints: dict[int, list[Answer]] = {}
     for answer in answers:
-        if answer.kind is Kind.LABEL and answer.relation is Relation.IS:
-            votes.setdefault(answer.item, []).append(answer)
+        if answer.kind is Kind.LABEL:
+            (votes if answer.relation is Relation.IS else hints).setdefault(answer.item, []).append(answer)
+    for item in votes:
+        hints.pop(item, None)
     targets = np.zeros((len(votes), len(labels)), np.float32)
     for row, cast in enumerate(votes.values()):
         for label in _winner(cast, exclusive):
@@ -52,9 +57,35 @@ def settle(answers: Iterable[Answer], labels: Sequence[Label], exclusive: bool, 
     return Labelled(
         np.fromiter(votes, np.int64, len(votes)),
         targets,
-        np.array([item not in released and any(answer.reason is Reason.AUDIT for answer in cast) for item, cast in votes.items()], bool),
+        np.array([_audited(cast, released) for cast in votes.values()], bool),
         np.array([cast[0].split is Split.TEST for cast in votes.values()], bool),
+        _in_part([given for given in hints.values() if given[0].split is Split.POOL and not _audited(given, released)], labels),
     )
+
+
+def _audited(cast: list[Answer], released: Set[int]) -> bool:
+    return cast[0].item not in released and any(answer.reason is Reason.AUDIT for answer in cast)
+
+
+def _in_part(hints: Sequence[list[Answer]], labels: Sequence[Label]) -> PartialLabels:
+    """Return what the answers to each item leave open. A label ruled out takes those below it along; "either" answers of several people
+    are narrowed to what they share, if anything. An item whose answers contradict each other is dropped."""
+    column = {label.id: place for place, label in enumerate(labels)}
+    below = with_ancestors(np.eye(len(labels), dtype=np.float32), parents_of(labels)).T > 0
+    ruled_out, one_of = (np.zeros((len(hints), len(labels)), bool) for _ in range(2))
+    for row, given in enumerate(hints):
+        for answer in given:
+            named = np.zeros(len(labels), bool)
+            named[[column[label] for label in answer.labels]] = True
+            if answer.relation is Relation.NOT:
+                ruled_out[row] |= below[named].any(axis=0)
+            else:
+                shared = one_of[row] & named
+                one_of[row] = shared if shared.any() else one_of[row] | named
+    left = one_of & ~ruled_out
+    kept = left.any(axis=1) | ~one_of.any(axis=1)
+    items = np.array([given[0].item for given in hints], np.int64)
+    return PartialLabels(items[kept], ruled_out[kept], left[kept])
 
 
 def _winner(cast: list[Answer], exclusive: bool) -> set[int]:

@@ -8,11 +8,13 @@ import pytest
 from annot import selftraining
 from annot.compute import Local
 from annot.compute.scoring import PoolScorer
-from annot.loop import encoding, labelling, projects, status
+from annot.learners.head import Head
+from annot.loop import completing, encoding, labelling, learning, projects, status
 from annot.loop.ranking import Ranker
 from annot.loop.targets import settle
 from annot.records import Event, Kind, Label, Project, Reason, Relation, Split, User
 from annot.settings import Workspace
+from annot.situation import PartialLabels, Situation
 from annot.store import Store
 from annot.vectors import content_hash
 from tests.conftest import add_items
@@ -250,3 +252,29 @@ def test_an_answer_that_rules_labels_out_is_not_asked_again(home: Workspace, sto
     assert labelling.sync(store, project, lead, "tab", events=events, hold=[], want=0).refused == []
     ranker.refresh(store)
     assert not {row.item for row in store.queue.top(project.id, 1000)} & {one.item for one in leases}
+
+
+def test_what_is_ruled_out_teaches_the_head(
+    home: Workspace, store: Store, project: Project, lead: User, gold: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = projects.change_settings(store, project, {"allow_not": True, "audit_share": 0.0, "self_training": "none"})
+    ranker, ids = Ranker(home, project.id), [label.id for label in store.projects.labels(project.id)]
+    ranker.refresh(store)
+    label_some(store, project, lead, gold, 30)
+    ranker.refresh(store)
+    leases = labelling.sync(store, project, lead, "tab", events=[], hold=[], want=10).leases
+    events = [
+        Event(f"not-{one.id:06d}", Kind.LABEL, one.item, (ids[at % len(ids)],), Relation.NOT, lease=one.id) for at, one in enumerate(leases)
+    ]
+    assert labelling.sync(store, project, lead, "tab", events=events, hold=[], want=0).refused == []
+    asked = []
+
+    def spy(situation: Situation, known: PartialLabels, head: Head) -> np.ndarray:
+        asked.append(known)
+        return completing.complete(situation, known, head)
+
+    monkeypatch.setattr(learning, "complete", spy)
+    ranker.refresh(store)
+    (known,) = asked
+    assert known.ruled_out.sum(axis=1).tolist() == [1] * 10
+    assert [ids[column] for column in known.ruled_out.argmax(axis=1)] == [event.labels[0] for event in events]
