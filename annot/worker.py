@@ -29,6 +29,7 @@ from annot.loop.report import making
 from annot.records import Job, JobState, Project
 from annot.settings import Workspace
 from annot.store import Store
+from annot.store.jobs import LANES
 
 HEARTBEAT_S = 1.0
 PATIENCE_S = 10.0
@@ -66,7 +67,7 @@ class Worker:
     holder: str = field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
     _stopping: bool = False
     _lost: bool = False
-    _child: Child | None = None
+    _children: list[Child | None] = field(default_factory=lambda: [None] * len(LANES))
     _rankers: dict[int, Ranker] = field(default_factory=dict)
     _executor: Executor | None = None
     _beat_at: float = 0.0
@@ -88,7 +89,8 @@ class Worker:
                     if not self.step(store):
                         time.sleep(POLL_S)
             finally:
-                self._end_child(store)
+                for lane in range(len(LANES)):
+                    self._end_child(store, lane)
                 store.jobs.release_worker(self.holder)
 
     def _become_active(self, store: Store) -> bool:
@@ -112,7 +114,9 @@ class Worker:
         """Do what is due once; return whether anything was done. The one place that catches what nobody expected."""
         if not self._beat(store):
             return False
-        did = self._tend_child(store)
+        did = False
+        for lane in range(len(LANES)):
+            did |= self._tend_child(store, lane)
         for project in store.projects.all():
             if project.put_away:
                 self._rankers.pop(project.id, None)
@@ -163,26 +167,27 @@ class Worker:
         if not store.jobs.failed_since(project.id, kind, time.time() - RETRY_S):
             store.jobs.ask(project.id, kind, time.time())
 
-    def _tend_child(self, store: Store) -> bool:
-        if self._child is None:
-            job = store.jobs.take(time.time())
+    def _tend_child(self, store: Store, lane: int) -> bool:
+        child = self._children[lane]
+        if child is None:
+            job = store.jobs.take(time.time(), LANES[lane])
             if job is None:
                 return False
-            self._child = self._spawn(job)
+            self._children[lane] = self._spawn(job)
             return True
-        code = self._child.process.poll()
-        if code is None and store.projects.get(self._child.job.project).put_away:
-            self._end_child(store)
+        code = child.process.poll()
+        if code is None and store.projects.get(child.job.project).put_away:
+            self._end_child(store, lane)
             return True
         if code is None:
             return False
-        child, self._child = self._child, None
+        self._children[lane] = None
         if code == 0:
             store.jobs.finish(child.job.id, JobState.DONE, time.time())
         elif code > 0:  # it failed by itself and said why
             store.jobs.finish(child.job.id, JobState.FAILED, time.time(), error=_tail(child.output))
         else:
-            training.fail_unfinished(store)
+            _close_run(store, child.job)
             self._again_or_failed(store, child.job, f"Its process was killed (signal {-code}); is there enough memory?")
         return True
 
@@ -210,20 +215,26 @@ class Worker:
         else:
             store.jobs.finish(job.id, JobState.FAILED, time.time(), error=f"{why} It was tried {MOST_ATTEMPTS} times.")
 
-    def _end_child(self, store: Store) -> None:
-        if self._child is None:
+    def _end_child(self, store: Store, lane: int) -> None:
+        child, self._children[lane] = self._children[lane], None
+        if child is None:
             return
-        self._child.process.terminate()
+        child.process.terminate()
         try:
-            self._child.process.wait(5)
+            child.process.wait(5)
         except subprocess.TimeoutExpired:
-            self._child.process.kill()
-            self._child.process.wait()
+            child.process.kill()
+            child.process.wait()
         if self._lost:  # the rows are the other worker's now
             return
+        _close_run(store, child.job)
+        store.jobs.requeue(child.job.id)
+
+
+def _close_run(store: Store, job: Job) -> None:
+    """Close the run that a killed job left open; another job's end says nothing of it."""
+    if job.kind == "run":
         training.fail_unfinished(store)
-        store.jobs.requeue(self._child.job.id)
-        self._child = None
 
 
 def _tail(output: Path, characters: int = 4000) -> str:

@@ -19,6 +19,7 @@ from annot.records import Estimate, Event, Kind, Label, QueueRow, Ranking, Reaso
 from annot.settings import Workspace
 from annot.store import Store, items
 from annot.store.items import NewItem
+from annot.store.jobs import LANES
 from annot.store.migrations import SCHEMA_VERSION, migrations
 from annot.vectors import content_hash
 
@@ -488,11 +489,21 @@ def test_projects_take_turns_so_that_a_large_one_does_not_stop_the_others(store:
     for kind in ("encode", "twins", "run"):
         store.jobs.ask(small.project.id, kind, 0.0)
     store.jobs.ask(other.id, "encode", 1.0)
-    first, second = store.jobs.take(2.0), store.jobs.take(3.0)
+    first, second = (store.jobs.take(at, LANES[0]) for at in (2.0, 3.0))
     assert first is not None
     assert second is not None
     assert [(job.project, job.kind) for job in (first, second)] == [(small.project.id, "encode"), (other.id, "encode")]
-    assert (store.jobs.ahead(small.project.id), store.jobs.ahead(other.id)) == ("encode", "encode")
+    assert store.jobs.ahead(small.project.id) == {"encode": "encode", "run": "encode"}
+
+
+def test_what_takes_seconds_does_not_wait_for_what_takes_minutes(store: Store, small: Small) -> None:
+    for kind in ("run", "report", "twins"):
+        store.jobs.ask(small.project.id, kind, 0.0)
+    taken = [store.jobs.take(float(at), lane) for at, lane in enumerate([*LANES, LANES[0]])]
+    assert [job and job.kind for job in taken] == ["run", "report", None]
+    other = projects.create_project(store, "other", small.lead)
+    assert store.jobs.ahead(other.id) == {"encode": "run", "run": "run", "twins": "report", "report": "report"}
+    assert store.jobs.ahead(small.project.id) == {}
 
 
 def test_a_project_that_was_put_away_is_out_of_sight_at_rest_and_comes_back_as_it_was(store: Store, small: Small) -> None:
@@ -506,7 +517,7 @@ def test_a_project_that_was_put_away_is_out_of_sight_at_rest_and_comes_back_as_i
     assert (away.put_away, store.projects.find("small")) == (True, away)
     assert store.projects.of_member(small.lead.id) == []
     assert store.projects.of_member(small.lead.id, put_away=True) == [(away, Role.LEAD)]
-    assert store.jobs.take(2.0) is None
+    assert store.jobs.take(2.0, LANES[0]) is None
     with pytest.raises(NotAllowed, match="small was put away by a lead"):
         accounts.require(store, small.lead, small.project.id)
     with pytest.raises(BadInput, match="'Small', which was put away"):
@@ -514,7 +525,7 @@ def test_a_project_that_was_put_away_is_out_of_sight_at_rest_and_comes_back_as_i
     assert projects.bring_back(store, away) == before
     assert accounts.require(store, small.lead, small.project.id) == before
     assert labelling.sync(store, before, small.lead, "t", events=[event], hold=[], want=0).saved == ["uid-away"]
-    assert store.jobs.take(3.0) is not None
+    assert store.jobs.take(3.0, LANES[0]) is not None
 
 
 @pytest.mark.parametrize(
@@ -531,8 +542,8 @@ def test_a_name_that_cannot_be_is_refused_and_the_old_one_stays(store: Store, sm
 def test_one_open_job_of_a_kind(store: Store, small: Small) -> None:
     assert store.jobs.ask(small.project.id, "encode", 0.0)
     assert not store.jobs.ask(small.project.id, "encode", 0.0)
-    assert store.jobs.take(1.0) is not None
-    assert store.jobs.take(1.0) is None
+    assert store.jobs.take(1.0, LANES[0]) is not None
+    assert store.jobs.take(1.0, LANES[0]) is None
     assert not store.jobs.ask(small.project.id, "encode", 0.0)
 
 

@@ -143,7 +143,7 @@ class Work:
         """Leave a run with its job; return the number of the model that is published then. Every other run is not."""
         project, runs = self.crowd.project.id, self.store.runs
         self.store.jobs.ask(project, "run", at)
-        job = self.store.jobs.take(at)
+        job = self.store.jobs.take(at, ["run"])
         assert job is not None
         made = runs.start(project, labels, at)
         published = made.number % 2 == 1

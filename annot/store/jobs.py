@@ -3,10 +3,15 @@
 Must not run anything: annot.worker does.
 """
 
+import json
+from collections.abc import Sequence
 from sqlite3 import Row
 
 from annot.records import Job, JobState
 from annot.store.database import Database
+
+# Jobs of one lane run one after the other. Grouping and a report take seconds, and do not wait for what takes minutes.
+LANES = (("encode", "run"), ("twins", "report"))
 
 
 class Jobs:
@@ -33,13 +38,14 @@ class Jobs:
             is not None
         )
 
-    def take(self, now: float) -> Job | None:
-        """Claim the oldest waiting job of the project whose turn it is: the one that had a job longest ago."""
+    def take(self, now: float, kinds: Sequence[str]) -> Job | None:
+        """Claim the oldest waiting job of one of ``kinds`` in the project whose turn it is: the one that had such a job longest ago."""
         row = self._db.row(
-            "UPDATE jobs SET state = 'running', attempts = attempts + 1, heartbeat_at = ? WHERE id = "
+            "UPDATE jobs SET state = 'running', attempts = attempts + 1, heartbeat_at = :now WHERE id = "
             "(SELECT j.id FROM jobs j JOIN projects p ON p.id = j.project_id WHERE j.state = 'queued' AND p.put_away_at IS NULL "
-            "ORDER BY (SELECT coalesce(max(d.heartbeat_at), 0) FROM jobs d WHERE d.project_id = j.project_id), j.id LIMIT 1) RETURNING *",
-            (now,),
+            "AND j.kind IN (SELECT value FROM json_each(:kinds)) ORDER BY (SELECT coalesce(max(d.heartbeat_at), 0) FROM jobs d "
+            "WHERE d.project_id = j.project_id AND d.kind IN (SELECT value FROM json_each(:kinds))), j.id LIMIT 1) RETURNING *",
+            {"now": now, "kinds": json.dumps(kinds)},
         )
         return _job(row) if row else None
 
@@ -64,15 +70,16 @@ class Jobs:
     def running(self) -> list[Job]:
         return [_job(row) for row in self._db.rows("SELECT * FROM jobs WHERE state = 'running' ORDER BY id")]
 
-    def ahead(self, project: int) -> str | None:
-        """Return the kind of job another project has running, None where none has."""
+    def ahead(self, project: int) -> dict[str, str]:
+        """Return for each kind of job that has to wait for another project's the kind that one is of."""
         # Through the projects, which are few: jobs are found by the index of open ones.
-        found = self._db.scalar(
+        rows = self._db.rows(
             "SELECT j.kind FROM projects p CROSS JOIN jobs j ON j.project_id = p.id AND j.state IN ('queued', 'running') "
-            "WHERE p.id != ? AND j.state = 'running' LIMIT 1",
+            "WHERE p.id != ? AND j.state = 'running'",
             (project,),
         )
-        return None if found is None else str(found)
+        running = {row["kind"] for row in rows}
+        return {kind: other for lane in LANES for other in running.intersection(lane) for kind in lane}
 
     def newest(self, project: int, limit: int = 20) -> list[Job]:
         return [_job(row) for row in self._db.rows("SELECT * FROM jobs WHERE project_id = ? ORDER BY id DESC LIMIT ?", (project, limit))]

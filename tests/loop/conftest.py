@@ -22,7 +22,7 @@ def encoded(tmp_path_factory: pytest.TempPathFactory) -> Path:
         lead, _ = accounts.add_account(store, "lead", Role.LEAD, "lead's password")
         project = ensure_sample(store, lead)
         encoding.encode_project(home, store, project, encoding.serving_encoder(home, project), lambda done, total, message: None)
-        job = store.jobs.take(time.time())
+        job = store.jobs.take(time.time(), ["encode"])
         assert job is not None
         store.jobs.finish(job.id, JobState.DONE, time.time())
     return home.home

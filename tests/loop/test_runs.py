@@ -16,7 +16,7 @@ from annot import selftraining
 from annot.loop import encoding, labelling, projects, rounds, status, training
 from annot.loop.ranking import Ranker
 from annot.loop.report import making
-from annot.records import Event, JobState, Kind, Label, Project, RunState, Split, User
+from annot.records import Event, Job, JobState, Kind, Label, Project, RunState, Split, User
 from annot.settings import Workspace
 from annot.store import Store
 from annot.worker import LOW_PRIORITY, Child, Worker
@@ -263,3 +263,32 @@ def test_a_label_added_while_a_run_trains_fails_neither_run_nor_report(
     assert training.perform_run(home, store, project, add).state in (RunState.PUBLISHED, RunState.REJECTED)
     assert making.report_project(home, store, store.projects.get(project.id), add)
     assert Ranker(home, project.id).refresh(store) is not None
+
+
+def test_a_report_is_made_while_a_run_trains_and_its_end_closes_no_run(
+    home: Workspace, store: Store, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker, started = Worker(home), {}
+
+    def spawn(worker: Worker, job: Job) -> Child:
+        started[job.kind] = subprocess.Popen(["sleep", "60"])
+        return Child(job, started[job.kind], home.home / "job.log")
+
+    monkeypatch.setattr(Worker, "_spawn", spawn)
+    run = store.runs.start(project.id, 0, 0.0)
+    for kind in ("run", "encode", "report"):
+        store.jobs.ask(project.id, kind, 0.0)
+    worker.step(store)
+    assert sorted(started) == ["report", "run"]
+    started["report"].kill()
+    started["report"].wait()
+    worker.step(store)
+    assert (started["run"].poll(), store.runs.get(run.id).state) == (None, RunState.RUNNING)
+    assert {job.kind: job.state for job in store.jobs.open(project.id)}["report"] is JobState.QUEUED
+    started["run"].kill()
+    started["run"].wait()
+    worker.step(store)
+    assert store.runs.get(run.id).state is RunState.FAILED
+    for process in started.values():
+        process.kill()
+        process.wait()

@@ -76,7 +76,8 @@ def show_background(facts: status.Facts) -> None:
             share = min(1.0, job.done / job.total) if job.total else 0.0
             st.progress(share, text=f"{plain(job.message or name)}: {job.done:,} of {job.total:,}")
         elif job.state is JobState.QUEUED:
-            behind = f": another project has the worker ({JOB_WORDS.get(facts.ahead, facts.ahead).lower()})" if facts.ahead else ""
+            other = facts.ahead.get(job.kind)
+            behind = f": another project has the worker ({JOB_WORDS.get(other, other).lower()})" if other else ""
             st.caption(f"{name} is waiting to start{behind}.")
     failed = next((job for job in facts.jobs if job.state in (JobState.DONE, JobState.FAILED)), None)
     if failed is not None and failed.state is JobState.FAILED:
