@@ -72,6 +72,7 @@ class Worker:
     _executor: Executor | None = None
     _beat_at: float = 0.0
     _told: dict[int, str] = field(default_factory=dict)
+    _owed: set[int] = field(default_factory=set)  # projects whose report was due while one was being made
 
     def stop(self) -> None:
         self._stopping = True
@@ -89,6 +90,9 @@ class Worker:
                     if not self.step(store):
                         time.sleep(POLL_S)
             finally:
+                for child in self._children:
+                    if child is not None:
+                        child.process.terminate()
                 for lane in range(len(LANES)):
                     self._end_child(store, lane)
                 store.jobs.release_worker(self.holder)
@@ -156,16 +160,22 @@ class Worker:
             self._ask(store, project, "encode")
         elif ranking and grouping.is_due(store, project):
             self._ask(store, project, "twins")
-        elif ranking and ranker.classes >= 2 and making.is_due(store, project, ranking.labels):
-            self._ask(store, project, "report")
+        elif (ranking or self._owes(project)) and ranker.classes >= 2:
+            self._owed.discard(project.id)
+            if making.is_due(store, project, store.answers.labels(project.id)) and not self._ask(store, project, "report"):
+                self._owed.add(project.id)
         if ranking and training.run_is_due(store, project, ranking.labels) and ranker.classes >= 2:
             store.jobs.ask(project.id, "run", time.time())
         return ranking is not None
 
-    def _ask(self, store: Store, project: Project, kind: str) -> None:
-        """Queue a job, unless one of its kind failed a moment ago."""
-        if not store.jobs.failed_since(project.id, kind, time.time() - RETRY_S):
-            store.jobs.ask(project.id, kind, time.time())
+    def _owes(self, project: Project) -> bool:
+        return project.id in self._owed and not any(child and child.job.kind == "report" for child in self._children)
+
+    def _ask(self, store: Store, project: Project, kind: str) -> bool:
+        """Queue a job, unless one of its kind failed a moment ago; return False where it has to be asked for again, as one is open."""
+        if store.jobs.failed_since(project.id, kind, time.time() - RETRY_S):
+            return True
+        return store.jobs.ask(project.id, kind, time.time())
 
     def _tend_child(self, store: Store, lane: int) -> bool:
         child = self._children[lane]

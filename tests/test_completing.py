@@ -68,3 +68,11 @@ def test_an_unsure_head_is_made_as_sure_as_it_is_right() -> None:
     ((first, _),) = complete(known, partial(given, one_of=[[1, 1]]), unsure)
     (plain, _) = unsure.proba(known.vectors[2:])[0]
     assert plain < first < 0.6
+
+
+def test_what_is_spread_over_many_labels_says_too_little() -> None:
+    given = list(range(6))
+    known, head = situation(given, [[0.3, 0.2, 0.2, 0.1, 0.1, 0.1], [0.1, 0.7, 0.1, 0.1, 0.001, 0.001]])
+    flat, clear = complete(known, partial(given, out=[[1, 0, 0, 0, 0, 0]] * 2), head)
+    assert flat.tolist() == [0] * 6
+    assert clear.sum() == pytest.approx(1)

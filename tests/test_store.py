@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from annot.errors import BadInput, Busy, NotAllowed, WorkspaceError
-from annot.loop import accounts, labelling, projects
-from annot.records import Estimate, Event, Kind, Label, QueueRow, Ranking, Reason, Relation, Role, Split
+from annot.loop import accounts, labelling, projects, status
+from annot.records import Estimate, Event, JobState, Kind, Label, QueueRow, Ranking, Reason, Relation, Role, Split
 from annot.settings import Workspace
 from annot.store import Store, items
 from annot.store.items import NewItem
@@ -493,17 +493,38 @@ def test_projects_take_turns_so_that_a_large_one_does_not_stop_the_others(store:
     assert first is not None
     assert second is not None
     assert [(job.project, job.kind) for job in (first, second)] == [(small.project.id, "encode"), (other.id, "encode")]
-    assert store.jobs.ahead(small.project.id) == {"encode": "encode", "run": "encode"}
+    assert store.jobs.ahead(small.project.id) == {"encode": "encode", "twins": "encode", "run": "encode"}
 
 
 def test_what_takes_seconds_does_not_wait_for_what_takes_minutes(store: Store, small: Small) -> None:
-    for kind in ("run", "report", "twins"):
+    for kind in ("run", "report"):
         store.jobs.ask(small.project.id, kind, 0.0)
     taken = [store.jobs.take(float(at), lane) for at, lane in enumerate([*LANES, LANES[0]])]
     assert [job and job.kind for job in taken] == ["run", "report", None]
     other = projects.create_project(store, "other", small.lead)
-    assert store.jobs.ahead(other.id) == {"encode": "run", "run": "run", "twins": "report", "report": "report"}
+    assert store.jobs.ahead(other.id) == {"encode": "run", "twins": "run", "run": "run", "report": "report"}
     assert store.jobs.ahead(small.project.id) == {}
+
+
+def test_a_failure_is_shown_until_its_kind_was_done_again(store: Store, small: Small) -> None:
+    def do(kind: str, at: float, state: JobState) -> None:
+        store.jobs.ask(small.project.id, kind, at)
+        job = store.jobs.take(at, [kind])
+        assert job is not None
+        if kind == "run":  # meanwhile many reports are made
+            for place in range(25):
+                do("report", at + place, JobState.DONE)
+        store.jobs.finish(job.id, state, at + 30)
+
+    def shown() -> list[str]:
+        return [job.kind for job in status.lead_facts(store, small.project).failures]
+
+    do("run", 100.0, JobState.FAILED)
+    assert shown() == ["run"]
+    store.jobs.fail(small.project.id, "rank", "no vectors", 200.0)
+    assert shown() == ["rank", "run"]
+    do("run", 300.0, JobState.DONE)
+    assert shown() == []
 
 
 def test_a_project_that_was_put_away_is_out_of_sight_at_rest_and_comes_back_as_it_was(store: Store, small: Small) -> None:

@@ -63,6 +63,7 @@ def test_what_not_and_either_leave_open() -> None:
         said(13, Relation.EITHER, 3, 4),  # narrowed to what they share
         said(14, Relation.EITHER, 2, 4),
         said(14, Relation.NOT, 1),
+        said(15, Relation.EITHER, 1, 4),  # "body" may be ankle or wrist
     ]
     known = settle(answers, TREE, True).partial
     assert known.rows.tolist() == [10, 11, 12, 13, 14]

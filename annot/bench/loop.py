@@ -120,7 +120,7 @@ class Loop:
     def _wait(self, store: Store, project: Project, what: str, ready: Callable[[], object]) -> None:
         deadline = time.monotonic() + TIMEOUT_S
         while not ready():
-            if failed := [job for job in store.jobs.newest(project.id, 3) if job.state is JobState.FAILED]:
+            if failed := [job for job in store.jobs.newest(project.id) if job.state is JobState.FAILED]:
                 raise AnnotError(f"A {failed[0].kind} job failed: {failed[0].error}")
             if time.monotonic() > deadline:
                 raise AnnotError(f"Waited {TIMEOUT_S:.0f} s for {what}.")

@@ -67,6 +67,13 @@ class Facts:
     ahead: dict[str, str] = field(default_factory=dict)  # for each kind of job that waits for another project's, that one's kind
 
     @property
+    def failures(self) -> list[Job]:
+        """The newest job of each kind where it failed; of what was no job (``rank``) only while nothing was done since."""
+        ended = [job.finished_at for job in self.jobs if job.finished_at is not None]
+        failed = [job for job in self.jobs if job.state is JobState.FAILED]
+        return [job for job in failed if job.kind != "rank" or job.finished_at == max(ended)]
+
+    @property
     def shown_source(self) -> str:
         """Which labels the headline quality rests on: the test split where it is of some size, else the audit items."""
         newest = {point.source: point.n for point in self.curve}

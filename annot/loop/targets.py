@@ -69,10 +69,15 @@ def _audited(cast: list[Answer], released: Set[int]) -> bool:
 
 def _in_part(hints: Sequence[list[Answer]], labels: Sequence[Label]) -> PartialLabels:
     """Return what the answers to each item leave open. A label ruled out takes those below it along; "either" answers of several people
-    are narrowed to what they share, if anything. An item whose answers contradict each other is dropped."""
+    are narrowed to what they share, if anything. Dropped are items whose answers contradict each other, or that are between labels with
+    others below them."""
+    ruled_out, one_of = (np.zeros((len(hints), len(labels)), bool) for _ in range(2))
+    if not hints:
+        return PartialLabels(np.empty(0, np.int64), ruled_out, one_of)
     column = {label.id: place for place, label in enumerate(labels)}
     below = with_ancestors(np.eye(len(labels), dtype=np.float32), parents_of(labels)).T > 0
-    ruled_out, one_of = (np.zeros((len(hints), len(labels)), bool) for _ in range(2))
+    inner = below.sum(axis=1) > 1
+    vague = np.zeros(len(hints), bool)
     for row, given in enumerate(hints):
         for answer in given:
             named = np.zeros(len(labels), bool)
@@ -82,8 +87,9 @@ def _in_part(hints: Sequence[list[Answer]], labels: Sequence[Label]) -> PartialL
             else:
                 shared = one_of[row] & named
                 one_of[row] = shared if shared.any() else one_of[row] | named
+                vague[row] |= (named & inner).any()
     left = one_of & ~ruled_out
-    kept = left.any(axis=1) | ~one_of.any(axis=1)
+    kept = ~vague & (left.any(axis=1) | ~one_of.any(axis=1))
     items = np.array([given[0].item for given in hints], np.int64)
     return PartialLabels(items[kept], ruled_out[kept], left[kept])
 

@@ -10,8 +10,8 @@ from sqlite3 import Row
 from annot.records import Job, JobState
 from annot.store.database import Database
 
-# Jobs of one lane run one after the other. Grouping and a report take seconds, and do not wait for what takes minutes.
-LANES = (("encode", "run"), ("twins", "report"))
+# Jobs of one lane run one after the other. A report takes seconds and loads no torch: it does not wait for what takes minutes.
+LANES = (("encode", "twins", "run"), ("report",))
 
 
 class Jobs:
@@ -81,8 +81,10 @@ class Jobs:
         running = {row["kind"] for row in rows}
         return {kind: other for lane in LANES for other in running.intersection(lane) for kind in lane}
 
-    def newest(self, project: int, limit: int = 20) -> list[Job]:
-        return [_job(row) for row in self._db.rows("SELECT * FROM jobs WHERE project_id = ? ORDER BY id DESC LIMIT ?", (project, limit))]
+    def newest(self, project: int) -> list[Job]:
+        """Return the newest job of each kind, the newest first. An open one is the newest of its kind."""
+        sql = "SELECT * FROM jobs WHERE id IN (SELECT max(id) FROM jobs WHERE project_id = ? GROUP BY kind) ORDER BY id DESC"
+        return [_job(row) for row in self._db.rows(sql, (project,))]
 
     def open(self, project: int) -> list[Job]:
         return [

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from annot import selftraining
-from annot.loop import encoding, labelling, projects, rounds, status, training
+from annot.loop import encoding, grouping, labelling, projects, rounds, status, training
 from annot.loop.ranking import Ranker
 from annot.loop.report import making
 from annot.records import Event, Job, JobState, Kind, Label, Project, RunState, Split, User
@@ -292,3 +292,32 @@ def test_a_report_is_made_while_a_run_trains_and_its_end_closes_no_run(
     for process in started.values():
         process.kill()
         process.wait()
+
+
+def test_a_report_that_was_due_while_one_was_made_is_made_after_it(
+    home: Workspace, store: Store, project: Project, lead: User, gold: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = projects.change_settings(store, project, {"self_training": "none", "run_every": 0})
+    worker = Worker(home)
+    monkeypatch.setattr(Worker, "_spawn", lambda self, job: Child(job, subprocess.Popen(["true"]), home.home / "job.log"))
+    monkeypatch.setattr(making, "is_due", lambda store, project, spent: True)
+    monkeypatch.setattr(grouping, "is_due", lambda store, project: False)
+
+    def reports() -> list[JobState]:
+        return [job.state for job in store.jobs.newest(project.id) if job.kind == "report"]
+
+    Ranker(home, project.id).refresh(store)
+    label_some(store, project, lead, gold, 10)
+    worker.step(store)  # ranked, and a report asked for
+    assert reports() == [JobState.QUEUED]
+    label_some(store, project, lead, gold, 1)
+    worker.step(store)  # it starts, and another is due
+    first = next(child.process for child in worker._children if child)
+    first.wait()
+    worker.step(store)
+    assert reports() == [JobState.QUEUED]
+    worker.step(store)
+    next(child.process for child in worker._children if child).wait()
+    worker.step(store)
+    worker.step(store)
+    assert reports() == [JobState.DONE]  # nothing more is owed

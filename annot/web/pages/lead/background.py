@@ -79,7 +79,6 @@ def show_background(facts: status.Facts) -> None:
             other = facts.ahead.get(job.kind)
             behind = f": another project has the worker ({JOB_WORDS.get(other, other).lower()})" if other else ""
             st.caption(f"{name} is waiting to start{behind}.")
-    failed = next((job for job in facts.jobs if job.state in (JobState.DONE, JobState.FAILED)), None)
-    if failed is not None and failed.state is JobState.FAILED:
+    for failed in facts.failures:
         last_line = (failed.error.strip().splitlines() or ["no reason was given"])[-1]
         st.error(plain(f"The newest {failed.kind} job failed: {last_line}"))
