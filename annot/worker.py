@@ -12,6 +12,7 @@ import sys
 import time
 import traceback
 import uuid
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -33,6 +34,7 @@ from annot.store.jobs import LANES
 
 HEARTBEAT_S = 1.0
 PATIENCE_S = 10.0
+ENDING_S = 5.0
 POLL_S = 0.03
 MOST_ATTEMPTS = 3
 # How long a failed encoding or grouping rests before it is tried again.
@@ -90,11 +92,7 @@ class Worker:
                     if not self.step(store):
                         time.sleep(POLL_S)
             finally:
-                for child in self._children:
-                    if child is not None:
-                        child.process.terminate()
-                for lane in range(len(LANES)):
-                    self._end_child(store, lane)
+                self._end(store, range(len(LANES)))
                 store.jobs.release_worker(self.holder)
 
     def _become_active(self, store: Store) -> bool:
@@ -187,7 +185,7 @@ class Worker:
             return True
         code = child.process.poll()
         if code is None and store.projects.get(child.job.project).put_away:
-            self._end_child(store, lane)
+            self._end(store, [lane])
             return True
         if code is None:
             return False
@@ -225,20 +223,23 @@ class Worker:
         else:
             store.jobs.finish(job.id, JobState.FAILED, time.time(), error=f"{why} It was tried {MOST_ATTEMPTS} times.")
 
-    def _end_child(self, store: Store, lane: int) -> None:
-        child, self._children[lane] = self._children[lane], None
-        if child is None:
-            return
-        child.process.terminate()
-        try:
-            child.process.wait(5)
-        except subprocess.TimeoutExpired:
-            child.process.kill()
-            child.process.wait()
-        if self._lost:  # the rows are the other worker's now
-            return
-        _close_run(store, child.job)
-        store.jobs.requeue(child.job.id)
+    def _end(self, store: Store, lanes: Sequence[int]) -> None:
+        """End the children of these lanes, all within ENDING_S, well before another worker may take over; their jobs wait again."""
+        children = [child for lane in lanes if (child := self._children[lane]) is not None]
+        for lane in lanes:
+            self._children[lane] = None
+        for child in children:
+            child.process.terminate()
+        deadline = time.monotonic() + ENDING_S
+        for child in children:
+            try:
+                child.process.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                child.process.kill()
+                child.process.wait()
+            if not self._lost:  # else the rows are the other worker's now
+                _close_run(store, child.job)
+                store.jobs.requeue(child.job.id)
 
 
 def _close_run(store: Store, job: Job) -> None:

@@ -1,5 +1,7 @@
 """Partial labels made whole, on a head made by hand that reads each label's odds off one dimension."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -29,13 +31,17 @@ def partial(given: list[int], *, out: list[list[int]] | None = None, one_of: lis
     return PartialLabels(rows, none if out is None else shown, none if one_of is None else shown)
 
 
+def completed(known: Situation, partial: PartialLabels, head: Head) -> np.ndarray:
+    return complete(replace(known, partial=partial), head)
+
+
 def test_what_the_head_expects_is_kept_to_what_may_hold() -> None:
     given = [0, 1, 2]
     known, head = situation(given, [[0.5, 0.3, 0.2], [0.5, 0.3, 0.2]])
-    assert complete(known, partial(given, out=[[1, 0, 0], [0, 0, 1]]), head) == pytest.approx(
+    assert completed(known, partial(given, out=[[1, 0, 0], [0, 0, 1]]), head) == pytest.approx(
         np.array([[0, 0.6, 0.4], [0.625, 0.375, 0]]), abs=1e-3
     )
-    assert complete(known, partial(given, one_of=[[1, 0, 1], [0, 1, 0]]), head) == pytest.approx(
+    assert completed(known, partial(given, one_of=[[1, 0, 1], [0, 1, 0]]), head) == pytest.approx(
         np.array([[5 / 7, 0, 2 / 7], [0, 1, 0]]), abs=1e-3
     )
 
@@ -43,21 +49,21 @@ def test_what_the_head_expects_is_kept_to_what_may_hold() -> None:
 def test_frequent_labels_are_likelier() -> None:
     given = [0] * 8 + [1, 1]  # with one more of each: 9 to 3
     known, head = situation(given, [[0.5, 0.5]])
-    assert complete(known, partial(given, one_of=[[1, 1]]), head) == pytest.approx(np.array([[0.75, 0.25]]), abs=1e-3)
+    assert completed(known, partial(given, one_of=[[1, 1]]), head) == pytest.approx(np.array([[0.75, 0.25]]), abs=1e-3)
 
 
 def test_a_label_nobody_gave_counts_where_it_is_named_and_nowhere_else() -> None:
     given = [0, 1]
     known, head = situation(given, [[0.6, 0.4, 0.9]], unseen=(2,))
-    assert complete(known, partial(given, one_of=[[1, 0, 1]]), head).tolist() == [[0.5, 0, 0.5]]
-    assert complete(known, partial(given, out=[[1, 0, 0]]), head).tolist() == [[0, 1, 0]]
-    assert complete(known, partial(given, out=[[1, 1, 0]]), head).tolist() == [[0, 0, 0]]  # all it knows is ruled out
+    assert completed(known, partial(given, one_of=[[1, 0, 1]]), head).tolist() == [[0.5, 0, 0.5]]
+    assert completed(known, partial(given, out=[[1, 0, 0]]), head).tolist() == [[0, 1, 0]]
+    assert completed(known, partial(given, out=[[1, 1, 0]]), head).tolist() == [[0, 0, 0]]  # all it knows is ruled out
 
 
 def test_a_trace_is_no_share() -> None:
     given = [0, 1, 2]
     known, head = situation(given, [[0.5, 0.498, 0.002]])
-    found = complete(known, partial(given, out=[[1, 0, 0]]), head)
+    found = completed(known, partial(given, out=[[1, 0, 0]]), head)
     assert found.tolist() == [[0, 1, 0]]
 
 
@@ -65,7 +71,7 @@ def test_an_unsure_head_is_made_as_sure_as_it_is_right() -> None:
     given = [0, 1]
     known, head = situation(given, [[0.6, 0.4]])
     unsure = Head(head.weights / 50, head.bias, True)  # labelled items: e to 1; what is asked: nearly even
-    ((first, _),) = complete(known, partial(given, one_of=[[1, 1]]), unsure)
+    ((first, _),) = completed(known, partial(given, one_of=[[1, 1]]), unsure)
     (plain, _) = unsure.proba(known.vectors[2:])[0]
     assert plain < first < 0.6
 
@@ -73,6 +79,6 @@ def test_an_unsure_head_is_made_as_sure_as_it_is_right() -> None:
 def test_what_is_spread_over_many_labels_says_too_little() -> None:
     given = list(range(6))
     known, head = situation(given, [[0.3, 0.2, 0.2, 0.1, 0.1, 0.1], [0.1, 0.7, 0.1, 0.1, 0.001, 0.001]])
-    flat, clear = complete(known, partial(given, out=[[1, 0, 0, 0, 0, 0]] * 2), head)
+    flat, clear = completed(known, partial(given, out=[[1, 0, 0, 0, 0, 0]] * 2), head)
     assert flat.tolist() == [0] * 6
     assert clear.sum() == pytest.approx(1)

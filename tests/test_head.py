@@ -38,6 +38,15 @@ def test_77_labels_with_one_example_each_are_learned() -> None:
     assert proba.sum(axis=1) == pytest.approx(1, abs=1e-5)
 
 
+@pytest.mark.parametrize(("given", "surer"), [(20, False), (21, True)])
+def test_with_examples_of_many_labels_the_penalty_is_a_third(given: int, surer: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors, targets = np.eye(30, dtype=np.float32)[:given], np.eye(30, dtype=np.float32)[:given]  # the other labels count for nothing
+    found = fit(vectors, targets, exclusive=True).proba(vectors)[0, 0]
+    monkeypatch.setattr(heads, "PENALTY_OF_MANY", heads.PENALTY)
+    plain = fit(vectors, targets, exclusive=True).proba(vectors)[0, 0]
+    assert bool(found > 1.1 * plain) is surer
+
+
 def test_a_large_pool_is_scored_by_threads_in_any_order_as_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     head = fit(*corners(5), exclusive=True)
     pool = corners(3_000)[0].astype(np.float16)

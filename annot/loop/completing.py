@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from annot.learners.head import Head
 from annot.selftraining import tempering
-from annot.situation import PartialLabels, Situation
+from annot.situation import Situation
 
 # Less of an item than this is no share of it: a head weighs rare labels up, and would take a trace of one for the label itself.
 LEAST = 0.01
@@ -21,13 +21,15 @@ MOST_SPREAD = 3.0
 JUDGED_ON = 1_000
 
 
-def complete(situation: Situation, partial: PartialLabels, head: Head) -> NDArray[np.float64]:
-    """Return soft targets (m, k) for the items of ``partial``: rows that sum to 1 over what may hold, or to 0 where it cannot tell.
+def complete(situation: Situation, head: Head) -> NDArray[np.float64]:
+    """Return soft targets (m, k) for the items known in part: rows that sum to 1 over what may hold, or to 0 where it cannot tell.
 
     One step of expectation maximisation (Jin and Ghahramani, "Learning with Multiple Labels", NIPS 2002) from ``head``, fitted without
     them. What it expects is made as sure as it is right (``tempering``), and as frequent as people's labels are, since it weighs all
     labels alike. A label nobody has given yet is as likely as those it is named with.
     """
+    partial = situation.partial
+    assert partial is not None, "fit() completes nothing where nothing is known in part"
     newest, said = situation.labelled[-JUDGED_ON:], situation.targets[-JUDGED_ON:]
     known = replace(situation, proba=head.proba(np.asarray(situation.vectors[newest])), labelled=np.arange(len(newest)), targets=said)
     power = tempering.exponent(known)

@@ -70,7 +70,7 @@ def fit(situation: Situation, seed: int, pseudo: PseudoLabels | None = None, sta
     known = situation.partial
     if known is None or not len(known) or not situation.exclusive:
         return head
-    places, targets = np.concatenate([places, known.rows]), np.concatenate([targets, complete(situation, known, head)])
+    places, targets = np.concatenate([places, known.rows]), np.concatenate([targets, complete(situation, head)])
     return _fit(situation, places, targets, np.concatenate([weights, np.ones(len(known), np.float32)]), seed, head)
 
 

@@ -6,7 +6,7 @@ Must not compute quality: the ranker stored the estimates when it fitted the hea
 import math
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from annot import frozen
@@ -64,7 +64,7 @@ class Facts:
     flags: list[tuple[int, str, str, str]]
     report: Report | None
     settings: ProjectSettings
-    ahead: dict[str, str] = field(default_factory=dict)  # for each kind of job that waits for another project's, that one's kind
+    ahead: dict[str, str]  # for each kind of job that waits for another project's, that one's kind
 
     @property
     def failures(self) -> list[Job]:

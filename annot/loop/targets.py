@@ -48,8 +48,6 @@ def settle(answers: Iterable[Answer], labels: Sequence[Label], exclusive: bool, 
     for answer in answers:
         if answer.kind is Kind.LABEL:
             (votes if answer.relation is Relation.IS else hints).setdefault(answer.item, []).append(answer)
-    for item in votes:
-        hints.pop(item, None)
     targets = np.zeros((len(votes), len(labels)), np.float32)
     for row, cast in enumerate(votes.values()):
         for label in _winner(cast, exclusive):
@@ -59,12 +57,16 @@ def settle(answers: Iterable[Answer], labels: Sequence[Label], exclusive: bool, 
         targets,
         np.array([_audited(cast, released) for cast in votes.values()], bool),
         np.array([cast[0].split is Split.TEST for cast in votes.values()], bool),
-        _in_part([given for given in hints.values() if given[0].split is Split.POOL and not _audited(given, released)], labels),
+        _in_part([given for item, given in hints.items() if item not in votes and _teaches(given, released)], labels),
     )
 
 
 def _audited(cast: list[Answer], released: Set[int]) -> bool:
     return cast[0].item not in released and any(answer.reason is Reason.AUDIT for answer in cast)
+
+
+def _teaches(given: list[Answer], released: Set[int]) -> bool:
+    return given[0].split is Split.POOL and not _audited(given, released)
 
 
 def _in_part(hints: Sequence[list[Answer]], labels: Sequence[Label]) -> PartialLabels:

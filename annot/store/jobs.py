@@ -10,7 +10,7 @@ from sqlite3 import Row
 from annot.records import Job, JobState
 from annot.store.database import Database
 
-# Jobs of one lane run one after the other. A report takes seconds and loads no torch: it does not wait for what takes minutes.
+# Jobs of one lane run one after the other. A report takes seconds: it does not wait for what takes minutes.
 LANES = (("encode", "twins", "run"), ("report",))
 
 

@@ -14,7 +14,7 @@ from annot.loop.ranking import Ranker
 from annot.loop.targets import settle
 from annot.records import Event, Kind, Label, Project, Reason, Relation, Split, User
 from annot.settings import Workspace
-from annot.situation import PartialLabels, Situation
+from annot.situation import Situation
 from annot.store import Store
 from annot.vectors import content_hash
 from tests.conftest import add_items
@@ -269,9 +269,9 @@ def test_what_is_ruled_out_teaches_the_head(
     assert labelling.sync(store, project, lead, "tab", events=events, hold=[], want=0).refused == []
     asked = []
 
-    def spy(situation: Situation, known: PartialLabels, head: Head) -> np.ndarray:
-        asked.append(known)
-        return completing.complete(situation, known, head)
+    def spy(situation: Situation, head: Head) -> np.ndarray:
+        asked.append(situation.partial)
+        return completing.complete(situation, head)
 
     monkeypatch.setattr(learning, "complete", spy)
     ranker.refresh(store)
