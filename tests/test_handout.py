@@ -109,6 +109,7 @@ def facts(of: Report | None, name: str = "mail", **changes: object) -> Facts:
         flags=[(1, SECRET, name, SECRET)],
         report=of,
         settings=ProjectSettings(hourly_rate=20.0),
+        ahead={},
     )
     return replace(made, **changes)  # type: ignore[arg-type]
 

@@ -100,6 +100,17 @@ def words(page: Page) -> str:
     return " ".join((page.locator(".stMain").text_content() or "").split())
 
 
+def unfold(page: Page, title: str) -> None:
+    """Open a folded part. A click that meets the page's own refresh may do nothing; a person clicks again."""
+    part = page.locator("details").filter(has=page.locator("summary", has_text=title))
+    for _ in range(3):
+        part.locator("summary").click()
+        page.wait_for_timeout(500)  # its opening is animated
+        if part.get_attribute("open") is not None:
+            return
+    raise AssertionError(f"{title!r} does not open")
+
+
 def percent(found: dict[str, float]) -> str:
     return f"{100 * found['value']:.0f} % ({100 * found['low']:.0f} to {100 * found['high']:.0f})"
 
@@ -242,7 +253,7 @@ def test_names_and_texts_that_would_be_markup_are_shown_as_text(led: Led, page: 
     assert pairs, "no text with a tag is among the examples; the test shows nothing"
     assert any(name in pair["words"] for pair in held["confusion"] for name in NAMES.values())
     for pair in pairs:
-        page.locator("summary").filter(has_text=pair["words"]).click()
+        unfold(page, pair["words"])
         for item, text in pair["examples"]:
             page.get_by_text(f"{item}: {text}", exact=True).wait_for(timeout=10_000)
     assert page.locator("img[src='x']").count() == 0
